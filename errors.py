@@ -1,0 +1,40 @@
+"""One tree of errors, grouped by what the person should do about them.
+
+    DeskError
+    ├── UserError              mend the call, the settings or the file (exit code 2)
+    │   ├── SettingError       a flag, an environment variable or a line of config.toml is wrong
+    │   ├── DataError          a file or a range of dates cannot be used
+    │   └── ModelError         a policy cannot be used
+    └── InternalError          our mistake (exit code 1): please report it
+
+Every message is one line that says what is wrong, where, and what to do. `run.py` prints it
+and turns the error into its exit code; nobody else catches `DeskError` without a reason.
+"""
+
+
+class DeskError(Exception):
+    """Base of every error the desk raises on purpose."""
+
+    exit_code = 1
+
+
+class UserError(DeskError):
+    """The person can mend it: a wrong flag, file, date or model."""
+
+    exit_code = 2
+
+
+class SettingError(UserError):
+    """A setting has a wrong name or value."""
+
+
+class DataError(UserError):
+    """Market data that cannot be used: a missing file, wrong columns, a corrupt session."""
+
+
+class ModelError(UserError):
+    """A policy that cannot be used: no such model, not a policy, wrong spaces or card."""
+
+
+class InternalError(DeskError):
+    """A promise of our own code was broken."""

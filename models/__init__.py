@@ -1,0 +1,1 @@
+"""What to prefer: the training environment, training, evaluation and the policy's files."""

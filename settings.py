@@ -1,0 +1,115 @@
+"""Every setting once: its name, default, bounds and help.
+
+The same definitions serve `config.toml` < environment (`ZDTE_RULES__PROFIT_TARGET=0.5`) < command
+line (`--capital 80000`, or `--set rules.profit_target=0.5` for those without a flag of their own).
+`commands/options.py` turns them into flags; nothing else states a default. All figures are frozen
+once loaded: a run cannot change its own rules.
+"""
+
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+YearConvention = Literal["calendar", "trading", "t252", "vendor"]
+Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class RiskSettings(_Frozen):
+    """Weights of `risk_score`; its version is in every model card."""
+
+    size_weight: Fraction = Field(0.32, description="weight of open contracts / --contracts")
+    elapsed_weight: Fraction = Field(0.18, description="weight of minutes since the open / 390")
+    volatility_weight: Fraction = Field(0.50, description="weight of atm_iv / its reference")
+    volatility_reference: float = Field(0.50, gt=0, description="atm_iv that counts as full risk")
+
+
+class RuleSettings(_Frozen):
+    """The trading rules the model was trained under. A model's card carries its own copy."""
+
+    entry_after_open: float = Field(30.0, ge=0, description="minutes after the open, inclusive")
+    entry_before_close: float = Field(30.0, ge=1, description="minutes before the close, inclusive")
+    decision_minutes: float = Field(5.0, gt=0, description="length of a decision slot in minutes")
+    band_low: Fraction = Field(0.3, description="risk_score below this is the low band")
+    band_high: Fraction = Field(0.6, description="risk_score from this on is the high band")
+    wait_minutes: tuple[float, float, float] = Field(
+        (120.0, 180.0, 240.0), description="wait after an answered entry, by risk band"
+    )
+    wait_after_skip: float = Field(15.0, ge=0, description="minutes after a skip or a time-out")
+    waits: Literal["answered", "strict"] = Field(
+        "answered", description="'strict' counts every suggestion that was shown"
+    )
+    small_capital: float = Field(100_000.0, description="below this, one contract or none")
+    small_capital_risk: Fraction = Field(0.5, description="from this risk_score on: none")
+    quantities: tuple[int, int, int] = Field((3, 2, 1), description="contracts by risk band")
+    stop_multiples: tuple[float, float, float] = Field(
+        (3.0, 4.0, 5.0), description="stop at this multiple of the entry price, by risk band"
+    )
+    spread_cents: float = Field(5.0, ge=0, description="a spread up to this is always allowed")
+    spread_fraction: Fraction = Field(0.10, description="or up to this fraction of the mid")
+    quote_age_seconds: float = Field(5.0, gt=0, description="older quotes never trade")
+    drift_ticks: int = Field(3, ge=0, description="ticks against us between question and answer")
+    question_seconds: float = Field(60.0, gt=0, description="a question is open this long")
+    daily_loss: Fraction = Field(0.02, description="of capital, from the day's open and its peak")
+    margin: Literal["strike", "reg_t"] = Field(
+        "strike", description="capital rule: strike x 100, or Regulation T"
+    )
+    profit_target: Annotated[float, Field(ge=0, lt=1)] | None = Field(
+        None, description="close when this fraction of the premium is earned; none is off"
+    )
+    time_exit_minutes: float = Field(15.0, ge=1, description="minutes before the close")
+    hold_to_expiry: bool = Field(False, description="no time exit: settle at the close instead")
+    strike: str = Field(
+        "atm", pattern=r"^(atm|otm|delta=0?\.\d+)$", description="atm, otm or delta=0.20"
+    )
+    events: Path | None = Field(None, description="events.csv: date,time,name,before,after,action")
+
+
+class FillSettings(_Frozen):
+    """How simulated orders are filled and what they cost."""
+
+    latency_seconds: float = Field(0.0, ge=0, description="from decision to the market")
+    slippage: float = Field(0.0, ge=0, description="dollars worse than the quote, each fill")
+    fee_minimum: float = Field(1.00, ge=0, description="dollars an order, at least")
+    fee_per_contract: float = Field(0.65, ge=0, description="commission, dollars a contract")
+    fee_exchange: float = Field(0.05, ge=0, description="exchange fees, dollars a contract")
+
+
+class MarketSettings(_Frozen):
+    """How market data is read."""
+
+    year_convention: YearConvention = Field(
+        "calendar", description="how the time to expiry becomes a year fraction"
+    )
+    close_from_last_quote: bool = Field(
+        False, description="settle on the last quote where no official close is known"
+    )
+
+
+class Settings(BaseSettings):
+    """All settings of a run."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="forbid", env_prefix="ZDTE_", env_nested_delimiter="__"
+    )
+
+    data: str = Field("simulated", description="a chain store's folder, or 'simulated'")
+    start: date | None = Field(None, description="first session (--from)")
+    end: date | None = Field(None, description="last session (--to)")
+    sessions: int = Field(60, ge=1, description="simulated sessions when no --from is given")
+    model: str = Field("bundled", description="a model's name or path")
+    policy: str | None = Field(None, description="a policy that is no model, sell_put@10:00 say")
+    capital: float = Field(80_000.0, gt=0, description="dollars the desk may use")
+    contracts: int = Field(1, ge=1, le=1000, description="most contracts at a time")
+    seed: int = Field(0, ge=0, description="seed of everything random")
+    out: Path | None = Field(None, description="the run's folder; default a new one in runs/")
+    risk: RiskSettings = Field(default_factory=RiskSettings)
+    rules: RuleSettings = Field(default_factory=RuleSettings)
+    fills: FillSettings = Field(default_factory=FillSettings)
+    market: MarketSettings = Field(default_factory=MarketSettings)

@@ -1,0 +1,1 @@
+"""What to want: features, positions, rules, policies and the Backtrader strategy."""

@@ -1,0 +1,243 @@
+"""The Backtrader strategy: 8 features at every bar, a policy at decision slots, exits by rule.
+
+It works in anybody's Cerebro: one `ChainFeed`, any broker that appends `Fill`s to `order.info`, and
+a policy. docs/execution.md fixes the order of things at a snapshot.
+"""
+
+from collections.abc import Sequence
+
+import backtrader as bt
+
+from feeds.chain import ChainSnapshot, Quote
+from feeds.sessions import Session
+from settings import Settings
+from strategies import rules
+from strategies.entry import DeskState, EntryDecider, Waits, time_exit_ts
+from strategies.events import Event
+from strategies.features import are_valid, feature_vector, risk_score
+from strategies.position_tracker import PositionTracker
+from strategies.recorder import RunRecorder
+from vocabulary import Action, Answer, ExitReason, Policy, Position
+
+LAST_MINUTE = 1.0
+FIRST_DECISION = float("-inf")
+
+
+class PPOStrategy(bt.Strategy):
+    """Suggests entries of a policy and carries out their plans.
+
+    Params:
+        policy: a `vocabulary.Policy`; required.
+        settings: `Settings`; defaults and environment where None.
+        recorder: a `RunRecorder` to fill; a new one where None.
+        events: events of the calendar file.
+    """
+
+    params = (("policy", None), ("settings", None), ("recorder", None), ("events", ()))
+
+    def __init__(self) -> None:
+        """Wire the desk's own books to the first data, which must be a chain feed."""
+        policy: Policy = self.p.policy
+        events: Sequence[Event] = self.p.events
+        self.settings: Settings = self.p.settings or Settings()
+        self.recorder: RunRecorder = self.p.recorder or RunRecorder(policy.actions)
+        self.decider = EntryDecider(policy, self.settings, events)
+        self.tracker = PositionTracker(policy.name)
+        self.feed = self.datas[0]
+        self._entry: bt.Order | None = None
+        self._exit: bt.Order | None = None
+        self._time_exit: bt.Order | None = None
+        self._fills_seen: dict[int, int] = {}
+        self._session: Session | None = None
+
+    def next(self) -> None:
+        """One snapshot, steps 3 to 6 of docs/execution.md; the broker did 1 and 2 before."""
+        snapshot: ChainSnapshot = self.feed.snapshot()
+        if snapshot.session is not self._session:
+            self._open_session(snapshot)
+        last_minute = snapshot.minutes_until_close < LAST_MINUTE
+        position = self.tracker.position
+        quote = self._mark(snapshot, position, last_minute)
+        risk = self._features(snapshot, position) if snapshot.is_recorded else 0.0
+        if last_minute:
+            return
+        if position is not None and quote is not None and not self._is_exiting(snapshot):
+            self._protect(snapshot, position, quote)
+        slot = int(snapshot.minutes_since_open // self.settings.rules.decision_minutes)
+        if slot != self._slot:
+            self._slot = slot
+            self._decision_row(snapshot, slot, risk)
+        self._schedule_time_exit(snapshot)
+
+    def _open_session(self, snapshot: ChainSnapshot) -> None:
+        self._session = snapshot.session
+        self._waits = Waits()
+        self._slot, self._previous = -1, FIRST_DECISION
+        self._opening = self._peak = self.broker.getcash() + self.tracker.value()
+        self._lost = False
+        self._entry = self._exit = self._time_exit = None
+        self._fills_seen.clear()
+
+    def _mark(
+        self, snapshot: ChainSnapshot, position: Position | None, last_minute: bool
+    ) -> Quote | None:
+        """Mark the position, write the equity row, watch the daily loss."""
+        quote = None
+        if position is not None:
+            quote = snapshot.quote(position.contract)
+            if not last_minute:
+                self.tracker.see(quote.mid, snapshot.ts)
+                self.recorder.expose(snapshot, position, self.tracker.mark)
+        cash, value = self.broker.getcash(), self.tracker.value()
+        self.recorder.equity(snapshot.ts, cash, value)
+        equity = cash + value
+        if equity > self._peak:
+            self._peak = equity
+        elif not self._lost and equity < self._peak:
+            self._watch_daily_loss(equity)
+        return quote
+
+    def _watch_daily_loss(self, equity: float) -> None:
+        limit = self.settings.rules.daily_loss * self.settings.capital
+        if rules.daily_loss_reached(equity, self._opening, self._peak, limit):
+            self._lost = True
+            if self._entry is not None:
+                self.broker.cancel(self._entry, "daily_loss")
+
+    def _features(self, snapshot: ChainSnapshot, position: Position | None) -> float:
+        """Write this bar's features to the record; returns the risk score."""
+        ts, since, iv = snapshot.ts, snapshot.minutes_since_open, snapshot.atm_iv
+        held = 0 if position is None else position.quantity
+        risk = risk_score(held / self.settings.contracts, since, iv, self.settings.risk)
+        if position is None:
+            pnl = minutes_held = 0.0
+        else:
+            pnl = self.tracker.pnl(ts, self.settings.rules.quote_age_seconds)
+            minutes_held = self.tracker.minutes_held(ts)
+        self._vector = feature_vector(
+            since,
+            snapshot.spot,
+            iv,
+            held > 0,
+            pnl,
+            minutes_held,
+            risk,
+            snapshot.minutes_until_close,
+            out=self.recorder.row(ts),
+        )
+        return float(risk)
+
+    def _is_exiting(self, snapshot: ChainSnapshot) -> bool:
+        """Whether an exit order works: a sent one, or the time exit from its time on."""
+        if self._exit is not None and self._exit.alive():
+            return True
+        return (
+            self._time_exit is not None
+            and self._time_exit.alive()
+            and snapshot.ts >= self._time_exit.info["good_after"]
+        )
+
+    def _protect(self, snapshot: ChainSnapshot, position: Position, quote: Quote) -> None:
+        """Stop and profit target of an open position."""
+        intrinsic = position.contract.intrinsic(snapshot.spot)
+        price, multiple = position.average_price, position.stop_multiple
+        target = self.settings.rules.profit_target
+        if rules.stop_is_hit(quote.mid, intrinsic, price, multiple):
+            self._close_position(snapshot, ExitReason.STOP_LOSS)
+        elif target is not None and rules.profit_target_is_hit(quote.ask, price, target):
+            self._close_position(snapshot, ExitReason.PROFIT_TARGET)
+
+    def _close_position(self, snapshot: ChainSnapshot, reason: ExitReason) -> None:
+        for order in (self._entry, self._time_exit):
+            if order is not None and order.alive():
+                self.broker.cancel(order, str(reason))
+        self._exit = self._exit_order(reason, snapshot.ts)
+
+    def _schedule_time_exit(self, snapshot: ChainSnapshot) -> None:
+        """Place the time exit in advance, once the entry order is done."""
+        settled = self.tracker.position is None or self.settings.rules.hold_to_expiry
+        if settled or self._time_exit is not None:
+            return
+        if any(order is not None and order.alive() for order in (self._entry, self._exit)):
+            return
+        at = time_exit_ts(snapshot, self.settings.rules.time_exit_minutes)
+        self._time_exit = self._exit_order(ExitReason.TIME_EXIT, at, good_after=at)
+
+    def _exit_order(self, reason: ExitReason, decided_ts: int, **terms: int) -> bt.Order:
+        position = self.tracker.position
+        assert position is not None
+        send = self.buy if position.side < 0 else self.sell
+        data = self.feed.contract(position.contract)
+        return send(
+            data=data,
+            size=position.quantity,
+            exit_reason=reason,
+            exit_decided_ts=decided_ts,
+            **terms,
+        )
+
+    def _decision_row(self, snapshot: ChainSnapshot, slot: int, risk: float) -> None:
+        """Step 6: the first snapshot of a new slot."""
+        asking = self._entry is not None and self._entry.status == bt.Order.Submitted
+        if self._entry is not None and self._entry.alive() and not asking:
+            self.broker.cancel(self._entry, "unfilled")
+        previous, self._previous = self._previous, snapshot.minutes_since_open
+        valid = bool(are_valid(self._vector))
+        holding, exiting = self.tracker.position is not None, self._is_exiting(snapshot)
+        state = DeskState(
+            has_position=holding,
+            has_working_order=asking or exiting,
+            daily_loss_reached=self._lost,
+            features_valid=valid,
+            realised_pnl=self.tracker.realised_pnl,
+            may_close=holding and valid and not exiting,
+        )
+        choice = self.decider.decide(
+            snapshot, self._vector, risk, state, self._waits, slot, previous
+        )
+        self.recorder.decide(choice.action, choice.probabilities, choice.allowed, choice.refusal)
+        if choice.action is Action.CLOSE:
+            self._close_position(snapshot, ExitReason.MODEL)
+        elif choice.suggestion is not None:
+            self._entry = self.sell(
+                data=self.feed.contract(choice.suggestion.contract),
+                size=choice.suggestion.quantity,
+                suggestion=choice.suggestion,
+            )
+
+    def notify_order(self, order: bt.Order) -> None:
+        """Follow our orders: fills into the books, answers into the waits."""
+        fills = order.info.get("fills") or ()
+        for fill in fills[self._fills_seen.get(order.ref, 0) :]:
+            if order.info.get("exit_reason") is None:
+                self.tracker.entry_filled(fill, order.info["suggestion"])
+            else:
+                self._exit_filled(order, fill)
+        self._fills_seen[order.ref] = len(fills)
+        if self._entry is not None and order.ref == self._entry.ref:
+            self._follow_answer(order)
+
+    def _exit_filled(self, order: bt.Order, fill: object) -> None:
+        reason = order.info["exit_reason"]
+        was_working = reason is ExitReason.SETTLEMENT and self._is_exiting(self.feed.snapshot())
+        decided = order.info.get("exit_decided_ts")
+        trip = self.tracker.exit_filled(fill, reason, decided, was_working)  # type: ignore[arg-type]
+        if trip is not None:
+            self._exit = self._time_exit = None
+
+    def _follow_answer(self, order: bt.Order) -> None:
+        """Start the wait that the answer to an entry suggestion asks for."""
+        suggestion, decision = order.info["suggestion"], order.info.get("decision")
+        since = self._minutes(suggestion.ts)
+        answer = decision.answer if decision is not None else None
+        shown = order.status == bt.Order.Submitted and self.settings.rules.waits == "strict"
+        accepted = order.status == bt.Order.Accepted
+        refused = order.status == bt.Order.Rejected and answer is Answer.NO
+        if shown or accepted or refused:
+            self._waits.answered = since
+        elif order.status == bt.Order.Canceled and answer in (Answer.SKIP, Answer.TIMEOUT):
+            self._waits.skipped = since
+
+    def _minutes(self, ts: int) -> float:
+        assert self._session is not None
+        return (ts - self._session.open_ns) / 60e9
