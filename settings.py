@@ -11,7 +11,12 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
 
 YearConvention = Literal["calendar", "trading", "t252", "vendor"]
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
@@ -96,7 +101,11 @@ class Settings(BaseSettings):
     """All settings of a run."""
 
     model_config = SettingsConfigDict(
-        frozen=True, extra="forbid", env_prefix="ZDTE_", env_nested_delimiter="__"
+        frozen=True,
+        extra="forbid",
+        env_prefix="ZDTE_",
+        env_nested_delimiter="__",
+        toml_file="config.toml",
     )
 
     data: str = Field("simulated", description="a chain store's folder, or 'simulated'")
@@ -113,3 +122,15 @@ class Settings(BaseSettings):
     rules: RuleSettings = Field(default_factory=RuleSettings)
     fills: FillSettings = Field(default_factory=FillSettings)
     market: MarketSettings = Field(default_factory=MarketSettings)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Flags over the environment over `config.toml` in the working folder."""
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)

@@ -5,6 +5,7 @@ fill is, costs and settles at is decided by `brokers.fills` alone. docs/executio
 of things at a snapshot. Prices are dollars a share, cash is dollars.
 """
 
+from dataclasses import dataclass
 from typing import Any
 
 import backtrader as bt
@@ -23,12 +24,21 @@ _COMMISSION = OptionCommission()
 _TRADABLE_TYPES = (bt.Order.Market, bt.Order.Limit)
 
 
+@dataclass(frozen=True, slots=True)
+class _Working:
+    """An order at the market and the first nanosecond at which it may fill."""
+
+    order: bt.Order
+    due_ts: int
+
+
 class ChainBroker(DeskBroker):
     """Fills at the natural side of the next snapshot, by quoted size, with fees by the order.
 
-    Orders may carry `good_after` (nanoseconds) in `order.info`: they work from that time on and fill
-    at the first tradable snapshot at or after it. Each fill is appended to `order.info["fills"]`;
-    Canceled orders say why in `order.info["reason"]`. Contracts are forgotten once closed.
+    Orders may carry `good_after` (nanoseconds) in `order.info`: they work from that time on and
+    fill at the first tradable snapshot at or after it. Each fill is appended to
+    `order.info["fills"]`; Canceled orders say why in `order.info["reason"]`. Contracts are
+    forgotten once closed.
     """
 
     def __init__(self, cash: float = 80_000.0, settings: FillSettings | None = None) -> None:
@@ -37,9 +47,10 @@ class ChainBroker(DeskBroker):
         self.settings = settings if settings is not None else FillSettings()
         self.startingcash = self._cash = float(cash)
         self.positions: dict[OptionContract, Position] = {}
+        self._worth = 0.0
         self._marks: dict[OptionContract, float] = {}
         self._owners: dict[OptionContract, bt.Strategy] = {}
-        self._working: list[bt.Order] = []
+        self._working: list[_Working] = []
 
     def getcommissioninfo(self, data: Any) -> OptionCommission:
         """The same for every contract."""
@@ -51,12 +62,9 @@ class ChainBroker(DeskBroker):
 
     def getvalue(self, datas: Any = None) -> float:
         """Cash and positions at their last mark (mid) in dollars; `datas` restricts positions."""
-        held = self.positions if datas is None else {d: self.getposition(d) for d in datas}
-        worth = sum(
-            _COMMISSION.getvalue(position, self._marks.get(contract, position.price))
-            for contract, position in held.items()
-        )
-        return worth if datas is not None else self._cash + worth
+        if datas is None:
+            return self._cash + self._worth
+        return sum(self._value(contract) for contract in datas if contract in self.positions)
 
     def getposition(self, data: Any) -> Position:
         """The position in a contract; an empty one where there is none."""
@@ -74,15 +82,18 @@ class ChainBroker(DeskBroker):
             order.reject(self)
         else:
             order.accept(self)
-            order.addinfo(decided_ts=order.data.feed.snapshot().ts, fills=[])
-            self._working.append(order)
+            order.addinfo(fills=[])
+            now, latency = order.data.feed.snapshot().ts, self.settings.latency_seconds
+            due = fills.due_ts(now, latency, order.info.get("good_after"))
+            self._working.append(_Working(order, due))
         self.tell(order)
         return order
 
     def cancel(self, order: bt.Order, reason: str = "canceled") -> None:
         """Cancel a working order; one that is done stays as it is."""
-        if order in self._working:
-            self._working.remove(order)
+        known = len(self._working)
+        self._working = [working for working in self._working if working.order is not order]
+        if len(self._working) < known:
             order.addinfo(reason=reason)
             order.cancel()
             self.tell(order)
@@ -91,22 +102,20 @@ class ChainBroker(DeskBroker):
         """One snapshot: fill working orders, settle at the close, mark positions."""
         if not self._working and not self.positions:
             return
-        for order in tuple(self._working):
-            self._try_fill(order, order.data.feed.snapshot())
+        for working in tuple(self._working):
+            snapshot = working.order.data.feed.snapshot()
+            if snapshot.ts >= working.due_ts:
+                self._try_fill(working, snapshot)
         for contract in tuple(self.positions):
-            snapshot = contract.feed.snapshot()
-            if snapshot.ts >= snapshot.session.close_ns:
-                self._settle(contract, snapshot)
-            else:
-                self._mark(contract, snapshot)
-        for order in tuple(self._working):
-            snapshot = order.data.feed.snapshot()
-            if snapshot.ts >= snapshot.session.close_ns:
-                self.cancel(order, "session_end")
+            self._attend(contract, contract.feed.snapshot())
+        for working in tuple(self._working):
+            if _is_closed(working.order.data.feed.snapshot()):
+                self.cancel(working.order, "session_end")
 
-    def _try_fill(self, order: bt.Order, snapshot: ChainSnapshot) -> None:
-        if fills.is_last_minute(snapshot.minutes_until_close) or not self._is_due(order, snapshot):
+    def _try_fill(self, working: _Working, snapshot: ChainSnapshot) -> None:
+        if fills.is_last_minute(snapshot.minutes_until_close):
             return
+        order = working.order
         quote, side = snapshot.quote(order.data.contract), 1 if order.isbuy() else -1
         price = float(fills.fill_price(side, quote.bid, quote.ask, self.settings.slippage))
         limit = order.created.price if order.exectype == bt.Order.Limit else float("nan")
@@ -116,13 +125,21 @@ class ChainBroker(DeskBroker):
         quantity = int(fills.fill_quantity(side, wanted, quote.bid_size, quote.ask_size))
         if quantity > 0:
             self._fill(order, snapshot, quote, quantity, price)
+        if not order.alive():
+            self._working.remove(working)
 
-    def _is_due(self, order: bt.Order, snapshot: ChainSnapshot) -> bool:
-        good_after = order.info.get("good_after")
-        if good_after is not None:
-            return bool(snapshot.ts >= good_after and snapshot.ts > order.info["decided_ts"])
-        latency = self.settings.latency_seconds
-        return bool(fills.may_fill(snapshot.ts, order.info["decided_ts"], latency))
+    def _attend(self, contract: OptionContract, snapshot: ChainSnapshot) -> None:
+        """Settle an open position at the close, else mark it at the mid if there is one."""
+        if _is_closed(snapshot):
+            self._settle(contract, snapshot)
+        elif not fills.is_last_minute(snapshot.minutes_until_close):
+            mid = snapshot.quote(contract.contract).mid
+            if mid == mid:
+                self._marks[contract] = mid
+        self._worth = sum(map(self._value, self.positions))
+
+    def _value(self, contract: OptionContract) -> float:
+        return float(_COMMISSION.getvalue(self.positions[contract], self._marks[contract]))
 
     def _fill(
         self, order: bt.Order, snapshot: ChainSnapshot, quote: Quote, quantity: int, price: float
@@ -131,8 +148,6 @@ class ChainBroker(DeskBroker):
         paid = fills.order_fee(before, self.settings)
         fee = float(fills.order_fee(before + quantity, self.settings) - paid)
         self._execute(order, snapshot, quantity, price, fee, snapshot.spot, quote.mid)
-        if not order.alive():
-            self._working.remove(order)
 
     def _settle(self, contract: OptionContract, snapshot: ChainSnapshot) -> None:
         """Cash settlement at intrinsic of the official close, without a fee."""
@@ -190,18 +205,18 @@ class ChainBroker(DeskBroker):
             self._forget(contract)
         else:
             self._marks.setdefault(contract, new_average)
-
-    def _mark(self, contract: OptionContract, snapshot: ChainSnapshot) -> None:
-        """Value a position at the mid; without one, and in the last minute, the mark stays."""
-        mid = snapshot.quote(contract.contract).mid
-        if mid == mid and not fills.is_last_minute(snapshot.minutes_until_close):
-            self._marks[contract] = mid
+        self._worth = sum(map(self._value, self.positions))
 
     def _forget(self, contract: OptionContract) -> None:
         """Drop a closed contract: kept ones would slow every later bar."""
         self.positions.pop(contract, None)
         self._marks.pop(contract, None)
         self._owners.pop(contract, None)
+
+
+def _is_closed(snapshot: ChainSnapshot) -> bool:
+    """Whether the session is over at this snapshot."""
+    return snapshot.ts >= snapshot.session.close_ns
 
 
 def _fault(order: bt.Order) -> str:

@@ -32,6 +32,17 @@ def may_fill(ts: Array, decided_ts: Array, latency_seconds: float) -> Array:
     return ts > decided_ts + round(latency_seconds * 1e9)
 
 
+def due_ts(decided_ts: int, latency_seconds: float, good_after: int | None = None) -> int:
+    """The first nanosecond at which an order may fill.
+
+    Strictly after the decision plus the latency; an order placed in advance (`good_after`) was at
+    the market before its time came, so it may fill at that very instant.
+    """
+    if good_after is not None:
+        return max(good_after, decided_ts + 1)
+    return decided_ts + round(latency_seconds * 1e9) + 1
+
+
 def fill_price(side: Array, bid: Array, ask: Array, slippage: float = 0.0) -> Array:
     """The natural side of the quote: sellers get the bid, buyers pay the ask, worse by slippage.
 

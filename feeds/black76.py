@@ -127,10 +127,11 @@ def option_price(
     with np.errstate(all="ignore"):
         for block in _blocks(price.size):
             f, k, t, sigma, sign = (row[block] for row in rows)
-            root = np.sqrt(np.maximum(t, 0.0))
-            total = np.clip(_usable(sigma, f, k, t) * root, *_TOTAL_RANGE)
-            scaled, exponent = scaled_beta(np.abs(log_ratio(f, k)) / total, 0.5 * total)
-            time_value = np.sqrt(f * k) * scaled * np.exp(exponent)
+            total = _usable(sigma, f, k, t) * np.sqrt(np.maximum(t, 0.0))
+            bounded = np.clip(total, *_TOTAL_RANGE)
+            scaled, exponent = scaled_beta(np.abs(log_ratio(f, k)) / bounded, 0.5 * bounded)
+            time_value = np.maximum(np.sqrt(f * k) * scaled * np.exp(exponent), 0.0)
+            time_value[total == 0] = 0.0
             price[block] = np.maximum(sign * (f - k), 0.0) + time_value
     return price.reshape(shape)
 

@@ -242,12 +242,13 @@ def _sizes(sizes: Sizes | None, like: Floats, extra: int) -> Sizes:
 class ChainSnapshot:
     """The chain at one instant. It cannot reach the official close or anything later."""
 
-    __slots__ = ("_day", "_row")
+    __slots__ = ("_asked", "_day", "_row")
 
     def __init__(self, day: ChainDay, row: int) -> None:
         """The instant `row` of `day`."""
         self._day = day
         self._row = row
+        self._asked: tuple[Contract | None, Quote] = (None, NO_QUOTE)
 
     @property
     def ts(self) -> int:
@@ -326,19 +327,20 @@ class ChainSnapshot:
 
     def quote(self, contract: Contract) -> Quote:
         """The quote of `contract`; `NO_QUOTE` for one of another day or underlying."""
+        known, quote = self._asked  # broker and strategy ask for the same one at every bar
+        if known is not contract:
+            quote = self._quote(contract)
+            self._asked = contract, quote
+        return quote
+
+    def _quote(self, contract: Contract) -> Quote:
         day, row = self._day, self._row
         k = day.strike_index.get(contract.strike_thousandths)
         foreign = contract.expiration != day.session.date or contract.underlying != day.underlying
         if k is None or foreign:
             return NO_QUOTE
-        known = day.series(contract.right, k)
-        return Quote(
-            known.bid[row],
-            known.ask[row],
-            known.bid_size[row],
-            known.ask_size[row],
-            known.mid[row],
-        )
+        bid, ask, bid_size, ask_size, mid = day.series(contract.right, k)
+        return Quote(bid[row], ask[row], bid_size[row], ask_size[row], mid[row])
 
     def contract(self, right: int, k: int) -> Contract:
         """The contract at an index of the right and strike axes."""

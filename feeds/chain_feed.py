@@ -35,6 +35,7 @@ class ChainFeed(bt.feed.DataBase):
 
     lines = ("atm_iv",)
     params = (
+        ("on_session", None),  # called with every ChainDay that is opened, for reports
         ("timeframe", bt.TimeFrame.Minutes),
         ("sessionstart", time(9, 30)),
         ("sessionend", time(16, 0)),
@@ -129,10 +130,13 @@ class ChainFeed(bt.feed.DataBase):
         self._first, self._last = self._starts[index], self._starts[index + 1]
         self._contracts.clear()
         try:
-            self._day = self.source.load(index)
+            self._day = _settleable(self.source.load(index))
         except DataError as error:
             self._day = self._without_quotes(index)
             self.skipped.append(SkippedSession(self._day.session.date, str(error)))
+        else:
+            if self.p.on_session is not None:
+                self.p.on_session(self._day)
         if len(self._day) != self._last - self._first:
             raise DataError(f"{self._day.session.date}: the session changed while it was read")
         volatility = self.lines.atm_iv.array
@@ -172,6 +176,12 @@ class ChainFeed(bt.feed.DataBase):
 
     def __reduce__(self) -> Any:
         raise TypeError("a ChainFeed reads files while it runs and cannot be pickled")
+
+
+def _settleable(day: ChainDay) -> ChainDay:
+    if day.official_close is None:
+        raise DataError(f"{day.session.date} has no official close to settle at")
+    return day
 
 
 def _with_close(session: Session, ts: Nanoseconds, spot: Floats) -> tuple[Nanoseconds, Floats]:

@@ -81,13 +81,15 @@ def parity_forward(spot: Floats, strikes: Floats, bid: Floats, ask: Floats) -> F
     weighted by 1 / spread^2 with the spread of both legs together, a cent at least.
 
     Args:
-        spot: [T] dollars.
+        spot: [T] dollars; where it is NaN, the money is where call and put cost most nearly alike.
         strikes: [K] dollars, rising.
         bid, ask: [T, 2, K] dollars, clean.
     """
     if not len(strikes):
         return np.array(spot, np.float64)
-    window, inside = _window(spot, strikes)
+    unknown = np.isnan(spot)
+    money = np.where(unknown, _evenly_priced(strikes, bid, ask), spot) if unknown.any() else spot
+    window, inside = _window(money, strikes)
     bids, asks = _gather(bid, window), _gather(ask, window)
     mids = quotes.mid(bids, asks)
     parity = strikes[window] + mids[:, Right.CALL] - mids[:, Right.PUT]
@@ -112,7 +114,7 @@ def atm_index(spot: Floats, strikes: Integers, bid: Floats, ask: Floats) -> Inte
     """
     if not len(strikes):
         return np.full((len(spot), 2), -1, np.int64)
-    level = np.round(spot * 1000, 3)  # without binary dust a tie is a tie
+    level = np.round(spot * 1000, 3)  # to a millionth of a dollar: a tie is a tie
     window, inside = _window(level, strikes)
     mids = quotes.mid(_gather(bid, window), _gather(ask, window))
     distance = np.abs(strikes[window] - level[:, None])
@@ -206,6 +208,13 @@ def _window(spot: Floats, strikes: Floats | Integers) -> tuple[Integers, Boolean
     window = nearest[:, None] + np.arange(-NEAR_THE_MONEY, NEAR_THE_MONEY + 1)
     inside = (window >= 0) & (window < len(strikes))
     return window.clip(0, len(strikes) - 1), inside
+
+
+def _evenly_priced(strikes: Floats, bid: Floats, ask: Floats) -> Floats:
+    """[T] strike whose call and put mids differ least: the money by the quotes alone."""
+    mids = quotes.mid(bid, ask)
+    difference = np.abs(mids[:, Right.CALL] - mids[:, Right.PUT])
+    return strikes[np.where(np.isnan(difference), np.inf, difference).argmin(axis=1)]
 
 
 def _gather(values: Floats, window: Integers) -> Floats:

@@ -91,9 +91,8 @@ def encode_day(day: ChainDay, facts: SessionFacts) -> bytes:
     _check(day)
     table = _table(day).replace_schema_metadata({METADATA_KEY: json.dumps(asdict(facts))})
     sink = io.BytesIO()
-    with pq.ParquetWriter(
-        sink, table.schema, compression="zstd", use_dictionary=_REPEATING
-    ) as writer:
+    style: dict[str, Any] = {"compression": "zstd", "use_dictionary": _REPEATING}
+    with pq.ParquetWriter(sink, table.schema, **style) as writer:
         writer.write_table(table.slice(0, day.recorded))
         writer.write_table(table.slice(day.recorded))
     return sink.getvalue()
@@ -169,12 +168,12 @@ def _table(day: ChainDay) -> pa.Table:
     snapshots, strikes = day.recorded, day.strikes.size
     rows = slice(snapshots)
     instants = pa.array(np.tile(day.ts[rows], 2 * strikes)).cast(pa.timestamp("ns", "UTC"))
-    rights = pa.array(np.repeat(np.array([0, 1], np.int8), snapshots * strikes))
+    rights = np.repeat(np.array([0, 1], np.int8), snapshots * strikes)
     ladder = np.tile(np.repeat(day.strikes.astype(np.int32), snapshots), 2)
     return pa.table(
         {
             "ts": instants,
-            "right": pa.DictionaryArray.from_arrays(rights, ["C", "P"]),
+            "right": pa.DictionaryArray.from_arrays(rights, pa.array(["C", "P"])),
             "strike": pa.array(ladder),
             "bid": _units(_contract_first(day.bid[rows]), CENTS),
             "ask": _units(_contract_first(day.ask[rows]), CENTS),
@@ -204,7 +203,8 @@ def _time_first(values: npt.NDArray[Any], shape: tuple[int, int, int]) -> npt.ND
 def _units(dollars: Floats, units: int) -> "pa.Array[Any]":
     missing = np.isnan(dollars)
     whole = np.rint(np.where(missing, 0.0, dollars) * units).astype(np.int32)
-    return pa.array(whole, mask=missing)
+    column: pa.Array[Any] = pa.array(whole, mask=missing)
+    return column
 
 
 def _dollars(column: "pa.ChunkedArray[Any]", units: int) -> Floats:
@@ -212,7 +212,8 @@ def _dollars(column: "pa.ChunkedArray[Any]", units: int) -> Floats:
 
 
 def _size_column(sizes: Sizes) -> "pa.Array[Any]":
-    return pa.array(sizes.astype(np.int32), mask=sizes == UNLIMITED_SIZE)
+    column: pa.Array[Any] = pa.array(sizes.astype(np.int32), mask=sizes == UNLIMITED_SIZE)
+    return column
 
 
 def _sizes(column: "pa.ChunkedArray[Any]", shape: tuple[int, int, int]) -> Sizes:

@@ -4,7 +4,7 @@ The calendar is `exchange_calendars` XNYS; a session is the only place where ope
 times come from. Instants inside arrays are int64 nanoseconds since 1970 UTC.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cache
 from typing import Any
@@ -26,21 +26,20 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, order=True)
 class Session:
-    """One trading day; `open` and `close` are tz-aware New York times."""
+    """One trading day; `open` and `close` are tz-aware New York times.
+
+    `open_ns` and `close_ns` are the same instants in nanoseconds since 1970 UTC.
+    """
 
     date: date
     open: datetime
     close: datetime
+    open_ns: int = field(init=False, repr=False, compare=False)
+    close_ns: int = field(init=False, repr=False, compare=False)
 
-    @property
-    def open_ns(self) -> int:
-        """Opening instant, nanoseconds since 1970 UTC."""
-        return to_nanoseconds(self.open)
-
-    @property
-    def close_ns(self) -> int:
-        """Closing instant, nanoseconds since 1970 UTC."""
-        return to_nanoseconds(self.close)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "open_ns", to_nanoseconds(self.open))
+        object.__setattr__(self, "close_ns", to_nanoseconds(self.close))
 
     @property
     def minutes(self) -> float:

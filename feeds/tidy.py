@@ -254,7 +254,9 @@ def _columns(
     return [name for name in (*needed, *optional) if name in names]
 
 
-def _cast(rows: RawRows, column: "pa.ChunkedArray[Any]", to: pa.DataType, what: str) -> "pa.ChunkedArray[Any]":
+def _cast(
+    rows: RawRows, column: "pa.ChunkedArray[Any]", to: pa.DataType, what: str
+) -> "pa.ChunkedArray[Any]":
     try:
         return column.cast(to, safe=False)
     except pa.ArrowException:

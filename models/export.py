@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from sb3_contrib import MaskablePPO
 from stable_baselines3 import PPO
+from stable_baselines3.common.utils import FloatSchedule
 
 from models.card import ModelCard, Standardisation
 from models.folding import fold
@@ -67,7 +68,7 @@ def _plain_ppo(trained: PPO | MaskablePPO) -> PPO:
             setattr(plain, name, getattr(trained, name))
         # A schedule would be stored as pickled code; its value at the start says as much.
         plain.learning_rate = trained.lr_schedule(1.0)
-        plain.clip_range = trained.clip_range(1.0)
+        plain.clip_range = FloatSchedule(trained.clip_range)(1.0)
         plain._setup_model()
     return plain
 

@@ -88,13 +88,14 @@ def _trade_figures(columns: TradeArrays) -> Metrics:
 
 def _daily_figures(result: BacktestResult, daily: Floats) -> Metrics:
     samples = statistics.bootstrap(daily)
+    sharpes = samples.sharpes if daily.size >= statistics.FEWEST_SESSIONS else np.empty(0)
     return {
         "max_drawdown": statistics.max_drawdown(result.equity.equity, result.starting_cash),
         "daily_mean": daily.mean() if daily.size else np.nan,
         "daily_sd": statistics.spread_of(daily),
         "daily_mean_interval": statistics.interval(samples.means),
         "daily_sharpe": statistics.sharpe(daily),
-        "daily_sharpe_interval": statistics.interval(samples.sharpes),
+        "daily_sharpe_interval": statistics.interval(sharpes),
         "t_statistic": statistics.t_statistic(daily),
         "sessions_needed": statistics.sessions_needed(daily),
     }

@@ -205,4 +205,7 @@ def _read_exposure(path: Path) -> ExposureTable:
 
 
 def _write_parquet(path: Path, columns: dict[str, Any]) -> None:
-    parquet.write_table(pa.table(columns), path, compression="zstd")
+    table = pa.table(columns)
+    words = [name for name in table.column_names if pa.types.is_dictionary(table[name].type)]
+    options: dict[str, Any] = {"compression": "zstd", "use_dictionary": words}
+    parquet.write_table(table, path, **options)

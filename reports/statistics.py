@@ -18,6 +18,9 @@ SESSIONS_A_YEAR = 252
 RESAMPLES = 5_000
 LEVEL = 0.95
 SEED = 0
+FEWEST_SESSIONS = 10
+"""With fewer, resampled Sharpe ratios mean nothing: most resamples have next to no variance."""
+
 _CHUNK = 250
 
 

@@ -11,6 +11,7 @@ from feeds.contract import MULTIPLIER, TICK, Contract, Right
 from settings import Settings
 from strategies import rules
 from strategies.events import Event, is_blocked
+from strategies.features import are_valid
 from strategies.rules import NEVER, Refusal
 from strategies.strikes import strike_indices
 from vocabulary import Action, Moment, Plan, Policy, Suggestion
@@ -33,9 +34,8 @@ class DeskState:
     has_position: bool
     has_working_order: bool
     daily_loss_reached: bool
-    features_valid: bool
-    realised_pnl: float
     may_close: bool
+    realised_pnl: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +86,14 @@ class EntryDecider:
             slot: index of the decision slot.
             previous: minutes since the open of the decision before, -inf at the first.
         """
-        contracts, quotes, refusals = self._offers(snapshot, risk, state, waits)
-        mask = self._mask(refusals, state)
-        refusal = Refusal.NONE if any(mask[1:]) else _told(refusals)
+        if state.has_position and not self._could_close(state):
+            return self._hold(Refusal.POSITION)
+        valid = bool(are_valid(features))
+        contracts, quotes, refusals = self._offers(snapshot, risk, state, waits, valid)
+        mask = self._mask(refusals, valid and state.may_close)
         if not any(mask[1:]):
-            return Choice(Action.HOLD, self._only_hold, mask, refusal)
+            return self._hold(_told(refusals))
+        refusal = Refusal.NONE
         moment = Moment(
             features,
             np.array(mask),
@@ -110,8 +113,16 @@ class EntryDecider:
         )
         return Choice(action, probabilities, mask, refusal, suggestion)
 
+    def _could_close(self, state: DeskState) -> bool:
+        return state.may_close and self.policy.actions > Action.CLOSE
+
+    def _hold(self, refusal: Refusal) -> Choice:
+        """The only legal choice is to hold: nothing to ask a policy."""
+        mask = (True, *(False,) * (self.policy.actions - 1))
+        return Choice(Action.HOLD, self._only_hold, mask, refusal)
+
     def _offers(
-        self, snapshot: ChainSnapshot, risk: float, state: DeskState, waits: Waits
+        self, snapshot: ChainSnapshot, risk: float, state: DeskState, waits: Waits, valid: bool
     ) -> tuple[list[Contract | None], list[Quote | None], list[int]]:
         """Contract, quote and refusal of each right."""
         desk = int(
@@ -119,7 +130,7 @@ class EntryDecider:
                 state.has_position,
                 state.has_working_order,
                 state.daily_loss_reached,
-                state.features_valid,
+                valid,
             )
         )
         if desk != Refusal.NONE:
@@ -174,9 +185,9 @@ class EntryDecider:
         )
         return int(rules.first_refusal(Refusal.NONE, market, account))
 
-    def _mask(self, refusals: Sequence[int], state: DeskState) -> tuple[bool, ...]:
+    def _mask(self, refusals: Sequence[int], may_close: bool) -> tuple[bool, ...]:
         mask = (True, *(refusal == Refusal.NONE for refusal in refusals))
-        return (*mask, state.may_close) if self.policy.actions > len(mask) else mask
+        return (*mask, may_close) if self.policy.actions > Action.CLOSE else mask
 
     def _suggestion(
         self,

@@ -14,7 +14,7 @@ from settings import Settings
 from strategies import rules
 from strategies.entry import DeskState, EntryDecider, Waits, time_exit_ts
 from strategies.events import Event
-from strategies.features import are_valid, feature_vector, risk_score
+from strategies.features import feature_vector, risk_score
 from strategies.position_tracker import PositionTracker
 from strategies.recorder import RunRecorder
 from vocabulary import Action, Answer, ExitReason, Policy, Position
@@ -49,25 +49,30 @@ class PPOStrategy(bt.Strategy):
         self._time_exit: bt.Order | None = None
         self._fills_seen: dict[int, int] = {}
         self._session: Session | None = None
+        self._slot_minutes = self.settings.rules.decision_minutes
 
     def next(self) -> None:
         """One snapshot, steps 3 to 6 of docs/execution.md; the broker did 1 and 2 before."""
         snapshot: ChainSnapshot = self.feed.snapshot()
         if snapshot.session is not self._session:
             self._open_session(snapshot)
-        last_minute = snapshot.minutes_until_close < LAST_MINUTE
-        position = self.tracker.position
-        quote = self._mark(snapshot, position, last_minute)
-        risk = self._features(snapshot, position) if snapshot.is_recorded else 0.0
+        position, last_minute = self.tracker.position, snapshot.minutes_until_close < LAST_MINUTE
+        quote = None if position is None else snapshot.quote(position.contract)
+        if quote is not None and not last_minute:
+            self.tracker.see(quote.mid, snapshot.ts)
+        self._watch_equity(snapshot.ts)
+        if snapshot.is_recorded:
+            self._record_features(snapshot, position)
         if last_minute:
             return
         if position is not None and quote is not None and not self._is_exiting(snapshot):
             self._protect(snapshot, position, quote)
-        slot = int(snapshot.minutes_since_open // self.settings.rules.decision_minutes)
+        slot = int(snapshot.minutes_since_open // self._slot_minutes)
         if slot != self._slot:
             self._slot = slot
-            self._decision_row(snapshot, slot, risk)
-        self._schedule_time_exit(snapshot)
+            self._decision_row(snapshot, slot)
+        if self._time_exit is None and self.tracker.position is not None:
+            self._schedule_time_exit(snapshot)
 
     def _open_session(self, snapshot: ChainSnapshot) -> None:
         self._session = snapshot.session
@@ -78,54 +83,40 @@ class PPOStrategy(bt.Strategy):
         self._entry = self._exit = self._time_exit = None
         self._fills_seen.clear()
 
-    def _mark(
-        self, snapshot: ChainSnapshot, position: Position | None, last_minute: bool
-    ) -> Quote | None:
-        """Mark the position, write the equity row, watch the daily loss."""
-        quote = None
-        if position is not None:
-            quote = snapshot.quote(position.contract)
-            if not last_minute:
-                self.tracker.see(quote.mid, snapshot.ts)
-                self.recorder.expose(snapshot, position, self.tracker.mark)
+    def _watch_equity(self, ts: int) -> None:
+        """Write the equity row and watch the daily loss."""
         cash, value = self.broker.getcash(), self.tracker.value()
-        self.recorder.equity(snapshot.ts, cash, value)
+        self.recorder.equity(ts, cash, value)
         equity = cash + value
-        if equity > self._peak:
+        if equity >= self._peak:
             self._peak = equity
-        elif not self._lost and equity < self._peak:
-            self._watch_daily_loss(equity)
-        return quote
-
-    def _watch_daily_loss(self, equity: float) -> None:
-        limit = self.settings.rules.daily_loss * self.settings.capital
-        if rules.daily_loss_reached(equity, self._opening, self._peak, limit):
-            self._lost = True
-            if self._entry is not None:
+        elif not self._lost:
+            limit = self.settings.rules.daily_loss * self.settings.capital
+            self._lost = bool(rules.daily_loss_reached(equity, self._opening, self._peak, limit))
+            if self._lost and self._entry is not None:
                 self.broker.cancel(self._entry, "daily_loss")
 
-    def _features(self, snapshot: ChainSnapshot, position: Position | None) -> float:
-        """Write this bar's features to the record; returns the risk score."""
-        ts, since, iv = snapshot.ts, snapshot.minutes_since_open, snapshot.atm_iv
+    def _record_features(self, snapshot: ChainSnapshot, position: Position | None) -> None:
+        """Compute this bar's features into the record."""
+        ts, since, iv, tracker = (
+            snapshot.ts,
+            snapshot.minutes_since_open,
+            snapshot.atm_iv,
+            self.tracker,
+        )
         held = 0 if position is None else position.quantity
-        risk = risk_score(held / self.settings.contracts, since, iv, self.settings.risk)
-        if position is None:
-            pnl = minutes_held = 0.0
-        else:
-            pnl = self.tracker.pnl(ts, self.settings.rules.quote_age_seconds)
-            minutes_held = self.tracker.minutes_held(ts)
+        self._risk = risk_score(held / self.settings.contracts, since, iv, self.settings.risk)
         self._vector = feature_vector(
             since,
             snapshot.spot,
             iv,
             held > 0,
-            pnl,
-            minutes_held,
-            risk,
+            tracker.pnl(ts, self.settings.rules.quote_age_seconds),
+            tracker.minutes_held(ts),
+            self._risk,
             snapshot.minutes_until_close,
             out=self.recorder.row(ts),
         )
-        return float(risk)
 
     def _is_exiting(self, snapshot: ChainSnapshot) -> bool:
         """Whether an exit order works: a sent one, or the time exit from its time on."""
@@ -155,10 +146,9 @@ class PPOStrategy(bt.Strategy):
 
     def _schedule_time_exit(self, snapshot: ChainSnapshot) -> None:
         """Place the time exit in advance, once the entry order is done."""
-        settled = self.tracker.position is None or self.settings.rules.hold_to_expiry
-        if settled or self._time_exit is not None:
-            return
-        if any(order is not None and order.alive() for order in (self._entry, self._exit)):
+        if self.settings.rules.hold_to_expiry or any(
+            order is not None and order.alive() for order in (self._entry, self._exit)
+        ):
             return
         at = time_exit_ts(snapshot, self.settings.rules.time_exit_minutes)
         self._time_exit = self._exit_order(ExitReason.TIME_EXIT, at, good_after=at)
@@ -176,24 +166,22 @@ class PPOStrategy(bt.Strategy):
             **terms,
         )
 
-    def _decision_row(self, snapshot: ChainSnapshot, slot: int, risk: float) -> None:
+    def _decision_row(self, snapshot: ChainSnapshot, slot: int) -> None:
         """Step 6: the first snapshot of a new slot."""
         asking = self._entry is not None and self._entry.status == bt.Order.Submitted
         if self._entry is not None and self._entry.alive() and not asking:
             self.broker.cancel(self._entry, "unfilled")
         previous, self._previous = self._previous, snapshot.minutes_since_open
-        valid = bool(are_valid(self._vector))
         holding, exiting = self.tracker.position is not None, self._is_exiting(snapshot)
         state = DeskState(
             has_position=holding,
             has_working_order=asking or exiting,
             daily_loss_reached=self._lost,
-            features_valid=valid,
+            may_close=holding and not exiting,
             realised_pnl=self.tracker.realised_pnl,
-            may_close=holding and valid and not exiting,
         )
         choice = self.decider.decide(
-            snapshot, self._vector, risk, state, self._waits, slot, previous
+            snapshot, self._vector, float(self._risk), state, self._waits, slot, previous
         )
         self.recorder.decide(choice.action, choice.probabilities, choice.allowed, choice.refusal)
         if choice.action is Action.CLOSE:

@@ -1,4 +1,4 @@
-"""What a run leaves behind, row by row: decisions, equity and the exposure of the position.
+"""What a run leaves behind, row by row: decisions and equity.
 
 Rows arrive one at a time in a strategy's `next()`, so columns grow in blocks and are joined once at
 the end. Times are int64 nanoseconds since 1970 UTC, money is dollars.
@@ -10,10 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from feeds.chain import ChainSnapshot
 from strategies.features import COUNT
 from strategies.rules import Refusal
-from vocabulary import Position
 
 BLOCK = 4096
 OFF_SLOT = -1
@@ -52,8 +50,6 @@ class RunRecorder:
         self.equity_ts = array("q")
         self.cash = array("d")
         self.position_value = array("d")
-        self._exposure = array("d")
-        self._exposure_ts = array("q")
 
     def row(self, ts: int) -> npt.NDArray[np.float32]:
         """Begin a decision row at `ts`; returns the place [8] for its features."""
@@ -83,14 +79,6 @@ class RunRecorder:
         self.cash.append(cash)
         self.position_value.append(position_value)
 
-    def expose(self, snapshot: ChainSnapshot, position: Position, mark: float) -> None:
-        """Remember what the Greeks of the open position at this snapshot follow from."""
-        contract = position.contract
-        size = position.side * position.quantity
-        facts = (snapshot.forward, contract.strike, snapshot.years, float(contract.right))
-        self._exposure_ts.append(snapshot.ts)
-        self._exposure.extend((*facts, mark, float(size), snapshot.atm_iv))
-
     @property
     def features(self) -> npt.NDArray[np.float32]:
         """[N, 8], one row a recorded snapshot."""
@@ -115,12 +103,6 @@ class RunRecorder:
     def reason(self) -> npt.NDArray[np.int8]:
         """[N] `Refusal` codes."""
         return np.concatenate([block.reason[: block.used] for block in self._blocks])
-
-    @property
-    def exposure(self) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
-        """Instants [M], and [M, 7]: forward, strike, years, right, mark, signed size, atm_iv."""
-        facts = np.frombuffer(self._exposure, float).reshape(-1, 7)
-        return np.frombuffer(self._exposure_ts, np.int64), facts
 
     def refusals(self) -> dict[Refusal, int]:
         """How often each rule held the model back, over all decision slots."""

@@ -133,11 +133,12 @@ def state_refusal(position: Array, working: Array, lost: Array, valid: Array) ->
     """The desk's own state: an open position, a working order, the daily loss, the features.
 
     `lost` is the latched daily loss, `valid` whether the features are. Returns `Refusal` codes.
+    Arithmetic on flags, not `np.where`: this runs at every decision and plain flags stay plain.
     """
-    code = np.where(valid, Refusal.NONE, Refusal.FEATURES)
-    code = np.where(lost, Refusal.DAILY_LOSS, code)
-    code = np.where(working, Refusal.WORKING, code)
-    return np.where(position, Refusal.POSITION, code)
+    features = (1 - valid * 1) * int(Refusal.FEATURES)
+    loss = lost * int(Refusal.DAILY_LOSS) + (1 - lost * 1) * features
+    order = working * int(Refusal.WORKING) + (1 - working * 1) * loss
+    return position * int(Refusal.POSITION) + (1 - position * 1) * order
 
 
 def market_refusal(

@@ -34,8 +34,8 @@ FIRST_MINUTES: Floats = np.array([4.836, 3.647, 1.802, 1.715, 1.904])
 LAST_MINUTES: Floats = np.array([2.595, 1.564, 0.933, 1.053, 8.327])
 """SPY's one-minute variance, x 390, inside the first and the last five minutes."""
 
-SHOCK_DEGREES = 8.0
-JUMPS_A_DAY = 0.30
+SHOCK_DEGREES = 12.0
+JUMPS_A_DAY = 0.25
 JUMP_SIZE = (3.0, 6.0)
 """Student's t of a minute's return; jumps in units of that minute's deviation (chosen to give the
 published excess kurtosis of 3.3-3.8 once a day's own volatility is divided out)."""
@@ -58,12 +58,12 @@ LEVEL_BAND = 0.06
 LEVEL_FLOOR, LEVEL_SCALE, LEVEL_WIDTH = 0.080, 0.116, 0.62
 """IV at 10:00 = floor + scale exp(width g), g normal: median .196, p10 .13, p90 .34."""
 
-SLOW_SHARE, SLOW_MEMORY, GAP_LEVERAGE = 0.70, 0.95, 0.50
+SLOW_SHARE, SLOW_MEMORY, GAP_LEVERAGE = 0.85, 0.94, 0.50
 """Chosen: share of g's variance that persists, its memory a day, its correlation with the gap."""
 
 # --- what is realised of what was implied ----------------------------------------------------------
 
-RATIO_LOW_IV, RATIO_HIGH_IV, RATIO_PIVOT, RATIO_POWER = 1.10, 0.81, 0.16, 4.0
+RATIO_LOW_IV, RATIO_HIGH_IV, RATIO_PIVOT, RATIO_POWER = 1.12, 0.80, 0.155, 4.0
 RATIO_DEVIATION = 0.20
 """Chosen, see the package's docstring: realised / implied volatility falls from the first figure
 to the second as the level of IV passes the pivot; the rest is luck of the day."""
@@ -78,7 +78,7 @@ VARIANCE_LEFT_MINUTES: Floats = np.array(
 VARIANCE_LEFT: Floats = np.array(
     # W(t) / W(10:00): between SPY's 21 days and SPX's 573, nearer SPY's at the end
     [1.270, 1.190, 1.150, 1.105, 1.080, 1.000, 0.915, 0.832, 0.750, 0.680, 0.590, 0.505, 0.450]
-    + [0.405, 0.330, 0.265, 0.225, 0.163, 0.133, 0.108, 0.091, 0.079, 0.061, 0.042, 0.030, 1e-6]
+    + [0.405, 0.330, 0.265, 0.225, 0.168, 0.142, 0.121, 0.101, 0.086, 0.065, 0.043, 0.030, 1e-6]
 )
 CLOSE_SHARE, CLOSE_FRACTION, CLOSE_WIDTH = 0.050, 0.60, 0.60
 CLOSE_MINUTES = 15
@@ -88,9 +88,9 @@ STATE_MEMORY = 0.995
 """Of the log of total volatility, a minute (chosen: spread of IV ratios at 11:00 and 12:00)."""
 
 STATE_MINUTES: Floats = np.array([0.0, 15.0, 45.0, 60.0, 330.0, 345.0, 371.0, 390.0])
-STATE_DEVIATION: Floats = np.array([0.050, 0.050, 0.036, 0.034, 0.033, 0.040, 0.050, 0.050])
-STATE_LEVERAGE: Floats = np.array([0.72, 0.72, 0.70, 0.66, 0.56, 0.38, 0.10, 0.05])
-STATE_DEGREES = 4.5
+STATE_DEVIATION: Floats = np.array([0.042, 0.042, 0.034, 0.032, 0.031, 0.036, 0.045, 0.045])
+STATE_LEVERAGE: Floats = np.array([0.78, 0.78, 0.76, 0.72, 0.64, 0.48, 0.20, 0.10])
+STATE_DEGREES = 3.3
 """Changes of log total volatility in five minutes: their deviation and (minus) their correlation
 with the return."""
 
@@ -100,8 +100,8 @@ SURPRISE_SHARE = 0.5
 # --- announcements ---------------------------------------------------------------------------------
 
 ANNOUNCEMENT_MINUTES_BEFORE_CLOSE = 120
-EVENT_VARIANCE, EVENT_WIDTH = 1.6, 0.30
-EVENT_FIRST_SHARE, EVENT_TALK_MINUTES = 0.45, 75
+EVENT_VARIANCE, EVENT_WIDTH = 2.0, 0.30
+EVENT_FIRST_SHARE, EVENT_TALK_MINUTES = 0.40, 75
 """Variance of an announcement, as a multiple of W(10:00) without it: part at 14:00, the rest while
 the press conference lasts. IV .38 at 10:00, .645 at 13:55, .51 at 14:05 were recorded once."""
 

@@ -11,9 +11,10 @@ from functools import cache, lru_cache
 from threading import Lock
 
 import numpy as np
+import numpy.typing as npt
 
 from errors import DataError
-from feeds.sessions import Session, session_on, sessions_between
+from feeds.sessions import Session, sessions_between
 from feeds.simulation import calibration as figures
 from feeds.simulation.calibration import Floats
 
@@ -95,7 +96,7 @@ def walk_day(session: Session, before: Climate, seed: int) -> DayPath:
     growth = np.exp(2 * state)
     total = at_ten * growth * (shape.left + shape.close * (closing - 1) + event_variance * shape.event)
     spent = shape.spent * np.where(shape.at_close, closing, 1.0) - event_variance * np.diff(shape.event)
-    variance = ratio**2 * at_ten * growth[:-1] * spent
+    variance = ratio**2 * at_ten * growth[:-1] / shape.growth * spent
     returns = np.sqrt(variance) * shocks - variance / 2
     opening = before.log_price + _gap(session.date, before.log_price, level, gap_shock)
     log_price = opening + np.concatenate(([0.0], np.cumsum(returns)))
@@ -156,6 +157,7 @@ class _Shape:
     deviation: Floats
     leverage: Floats
     decay: Floats
+    growth: Floats
 
 
 @cache
@@ -168,6 +170,9 @@ def _shape(minutes: int) -> _Shape:
     deviation = np.interp(start, figures.STATE_MINUTES, figures.STATE_DEVIATION)
     announced = figures.PROFILE_MINUTES - figures.ANNOUNCEMENT_MINUTES_BEFORE_CLOSE
     talk = np.clip(1 - (profile - announced) / figures.EVENT_TALK_MINUTES, 0, 1)
+    deviation = deviation * np.sqrt(step / 5)
+    decay = figures.STATE_MEMORY**profile
+    spread = decay[:-1] ** 2 * np.concatenate(([0.0], np.cumsum((deviation / decay[1:]) ** 2)[:-1]))
     return _Shape(
         profile=profile,
         left=left,
@@ -175,9 +180,10 @@ def _shape(minutes: int) -> _Shape:
         event=np.where(profile <= announced, 1.0, (1 - figures.EVENT_FIRST_SHARE) * talk),
         spent=spent,
         at_close=start >= figures.PROFILE_MINUTES - figures.CLOSE_MINUTES,
-        deviation=deviation * np.sqrt(step / 5),
+        deviation=deviation,
         leverage=np.interp(start, figures.STATE_MINUTES, figures.STATE_LEVERAGE),
-        decay=figures.STATE_MEMORY**profile,
+        decay=decay,
+        growth=np.exp(2 * spread),
     )
 
 

@@ -1,0 +1,1 @@
+"""The verbs of the command line: wiring only. Nothing imports them but `run.py`."""

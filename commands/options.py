@@ -1,0 +1,95 @@
+"""Settings as command-line flags, and the one place where they are loaded and checked.
+
+Name, default and help of a flag come from `settings.Settings`; nothing is stated twice.
+"""
+
+import argparse
+import os
+from collections.abc import Iterable
+from typing import Any
+
+from pydantic import ValidationError
+
+from errors import SettingError
+from settings import Settings
+
+_FLAG_NAMES = {"start": "from", "end": "to"}
+SECRET = "***"
+
+
+def add_settings(parser: argparse.ArgumentParser, names: Iterable[str]) -> None:
+    """Add a flag for each named setting, and `--set` for all the others."""
+    for name in names:
+        field = Settings.model_fields[name]
+        default = "" if field.default is None else f" (default {field.default})"
+        parser.add_argument(
+            f"--{_FLAG_NAMES.get(name, name).replace('_', '-')}",
+            dest=name,
+            metavar=_FLAG_NAMES.get(name, name).upper(),
+            default=argparse.SUPPRESS,
+            help=f"{field.description}{default}".replace("%", "%%"),
+        )
+    parser.add_argument(
+        "--set",
+        dest="assignments",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="any other setting, rules.profit_target=0.5 say; may be repeated",
+    )
+
+
+def load_settings(arguments: argparse.Namespace) -> Settings:
+    """The settings of a call: flags over environment over config.toml.
+
+    Raises `SettingError` with one line that names the setting, its value and what is allowed.
+    """
+    given: dict[str, Any] = {}
+    for name in Settings.model_fields:
+        if hasattr(arguments, name):
+            given[name] = getattr(arguments, name)
+    for assignment in arguments.assignments:
+        _assign(given, assignment)
+    _refuse_unknown_environment()
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        raise SettingError(_first_fault(error)) from error
+    except ValueError as error:
+        raise SettingError(f"config.toml cannot be read: {error}") from error
+
+
+def _assign(given: dict[str, Any], assignment: str) -> None:
+    name, equals, value = assignment.partition("=")
+    if not equals or not name:
+        raise SettingError(f"--set {assignment}: write NAME=VALUE, rules.profit_target=0.5 say")
+    *groups, last = name.strip().split(".")
+    for group in groups:
+        given = given.setdefault(group, {})
+        if not isinstance(given, dict):
+            raise SettingError(f"--set {assignment}: {group} is no group of settings")
+    given[last] = _value(value.strip())
+
+
+def _value(text: str) -> Any:
+    if text.lower() in ("none", ""):
+        return None
+    return [part.strip() for part in text.split(",")] if "," in text else text
+
+
+def _first_fault(error: ValidationError) -> str:
+    fault = error.errors()[0]
+    name = ".".join(str(part) for part in fault["loc"])
+    if fault["type"] == "extra_forbidden":
+        return f"there is no setting {name}; docs/settings.md lists all of them"
+    message = fault["msg"][0].lower() + fault["msg"][1:]
+    flag = _FLAG_NAMES.get(name, name)
+    return f"setting {flag} is {fault['input']!r}: {message}"
+
+
+def _refuse_unknown_environment() -> None:
+    """A misspelt ZDTE_ variable must not be ignored in silence."""
+    groups = {f"ZDTE_{name.upper()}" for name in Settings.model_fields}
+    for variable in os.environ:
+        if variable.startswith("ZDTE_") and variable.upper().split("__")[0] not in groups:
+            raise SettingError(f"the environment variable {variable} names no setting")

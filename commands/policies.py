@@ -1,0 +1,40 @@
+"""The policy a run uses: a trained model with its card, or a rule that is no model."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date
+
+from models.card import ModelCard, differences
+from models.model_folder import load_policy
+from settings import Settings
+from strategies.baselines import baseline
+from vocabulary import Policy
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenPolicy:
+    """A policy, the year convention of its `atm_iv`, and what the person should be told."""
+
+    policy: Policy
+    year_convention: str
+    notes: list[str] = field(default_factory=list)
+    card: ModelCard | None = None
+
+    def in_sample(self, dates: Sequence[date]) -> frozenset[date]:
+        """The days among `dates` that the model was trained on."""
+        if self.card is None:
+            return frozenset()
+        return frozenset(self.card.training_overlap(dates))
+
+
+def choose_policy(settings: Settings, assume_schema: int | None) -> ChosenPolicy:
+    """The policy that `--policy` or `--model` names.
+
+    Raises `SettingError` or `ModelError` with one line where there is no such policy.
+    """
+    if settings.policy is not None:
+        rule = baseline(settings.policy, settings.seed)
+        return ChosenPolicy(rule, settings.market.year_convention)
+    loaded = load_policy(settings.model, assume_schema=assume_schema)
+    notes = [*loaded.notes, *differences(loaded.card, settings)]
+    return ChosenPolicy(loaded.policy, loaded.card.year_convention, notes, loaded.card)

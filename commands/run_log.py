@@ -1,0 +1,51 @@
+"""`log.jsonl`: the one file of a run that holds wall times, paths, versions and costs."""
+
+import json
+import platform
+import resource
+import time
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+PACKAGES = ("backtrader", "numpy", "pandas", "pyarrow", "stable-baselines3", "torch")
+
+
+class RunLog:
+    """Appends one JSON object a line; flushed at once, so that a crash leaves what came before."""
+
+    def __init__(self, path: Path) -> None:
+        """Start a new log at `path` and a CPU clock."""
+        self._file = path.open("w", encoding="utf-8")
+        self._cpu = time.process_time()
+        self._memory = peak_memory_mb()
+        self.write("started", python=platform.python_version(), packages=_versions())
+
+    def write(self, event: str, **facts: Any) -> None:
+        """Append an event with its wall time."""
+        line = {"time": datetime.now(UTC).isoformat(), "event": event, **facts}
+        self._file.write(json.dumps(line, default=str) + "\n")
+        self._file.flush()
+
+    def write_cost(self, event: str) -> None:
+        """Append CPU seconds and peak memory since this log was started."""
+        self.write(
+            event,
+            cpu_seconds=round(time.process_time() - self._cpu, 3),
+            peak_memory_mb=round(peak_memory_mb() - self._memory, 1),
+        )
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+def peak_memory_mb() -> float:
+    """Largest resident memory of this process so far, in megabytes."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (1024**2 if platform.system() == "Darwin" else 1024)
+
+
+def _versions() -> dict[str, str]:
+    return {name: version(name) for name in PACKAGES}

@@ -1,0 +1,379 @@
+"""Cash, position and working order of B sessions side by side, from row to row.
+
+`Book.tick` is docs/execution.md as array operations: one row of many sessions, each its own. A row
+at which nothing can happen is not visited: without an order, a position waits for the first row
+that hits its stop or target, its time exit or the close (`_next_row`). The marks of rows passed
+over are looked at afterwards (`_mark_through`), so that the daily loss is the same to the row.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from brokers import fills
+from feeds import quotes
+from feeds.chain import Integers
+from feeds.contract import MULTIPLIER
+from feeds.sessions import Floats
+from models.reachable import NO_ROW
+from models.session_arrays import SessionArrays
+from settings import Settings
+from strategies import rules
+from strategies.strikes import RIGHT_SIGNS
+from vocabulary import ExitReason
+
+Booleans = npt.NDArray[np.bool_]
+Records = Any
+"""Array of `RECORD`: numpy has no type for named fields."""
+
+NO_ORDER, ENTRY, EXIT = 0, 1, 2
+EXIT_REASONS = tuple(ExitReason)
+_CODE = {reason: code for code, reason in enumerate(EXIT_REASONS)}
+
+_LEG = [("quantity", "i4"), ("value", "f8"), ("mid_value", "f8"), ("spot_value", "f8")]
+RECORD = np.dtype(
+    [
+        *(("session", "i4"), ("row", "i4"), ("cash", "f8"), ("peak", "f8"), ("lost", "?")),
+        *(("answered", "f8"), ("order", "i1"), ("wanted", "i4"), ("filled", "i4")),
+        *(("order_ts", "i8"), ("reason", "i1"), ("contract", "i4"), ("open", "i4")),
+        *(("risk_score", "f8"), ("multiple", "f8"), ("decided_ts", "i8"), ("entered_ts", "i8")),
+        *(("exited_ts", "i8"), ("fees", "f8"), ("was_working", "?"), ("entry", _LEG)),
+        *(("exit", _LEG), ("mark", "f8"), ("mark_ts", "i8"), ("has_mid", "?")),
+        *(("marked_row", "i4"), ("hedge", "f8"), ("hedge_row", "i4")),
+    ]
+)
+"""A session's books: `cash` since the open (dollars), `peak` of equity, minutes of the last
+`answered` suggestion, the working `order`, contracts `open`, and the trip from entry to exit."""
+
+_TRIP = ("open", "fees", "was_working", "entry", "exit", "mark", "has_mid")
+
+
+class Now(NamedTuple):
+    """The row that is being ticked, for each of n sessions; dollars and contracts."""
+
+    ts: Integers
+    spot: Floats
+    bid: Floats
+    ask: Floats
+    bid_size: npt.NDArray[np.int32]
+    ask_size: npt.NDArray[np.int32]
+    mid: Floats
+    is_last_minute: Booleans
+    is_close: Booleans
+
+
+class Book:
+    """The books of B sessions of `arrays`.
+
+    Attributes:
+        state: records [B] of `RECORD`.
+        next_row: [B] the next row at which something can happen.
+        closed: round trips that ended, as arrays of records; whoever wants them empties it.
+    """
+
+    def __init__(self, arrays: SessionArrays, settings: Settings, size: int) -> None:
+        """`size` books, none of them started."""
+        self.arrays = arrays
+        self.settings = settings
+        self.state: Records = np.zeros(size, RECORD)
+        self.next_row = np.full(size, NO_ROW)
+        self.closed: list[Records] = []
+        self._loss_limit = settings.rules.daily_loss * settings.capital
+        self._blank = np.zeros((), RECORD)
+        self._blank["answered"] = rules.NEVER
+        self._blank["lost"] = rules.daily_loss_reached(0.0, 0.0, 0.0, self._loss_limit)
+
+    def start(self, which: Integers, sessions: Integers) -> None:
+        """Open the books `which` at the beginning of `sessions` (indices of `arrays`)."""
+        self.state[which] = self._blank
+        self.state["session"][which] = sessions
+        self.next_row[which] = NO_ROW
+
+    def sell(
+        self, which: Integers, row: Integers, contract: Integers, quantity: Integers, risk: Floats
+    ) -> None:
+        """Send an entry order from `row`, its stop multiple by the risk score now."""
+        s = self.state[which]
+        for name in _TRIP:
+            s[name] = self._blank[name]
+        s["order"], s["wanted"], s["filled"] = ENTRY, quantity, 0
+        s["contract"], s["risk_score"] = contract, risk
+        s["multiple"] = rules.stop_multiple(risk, self.settings.rules)
+        s["order_ts"] = s["decided_ts"] = self.arrays.ts[s["session"], row]
+        s["marked_row"] = s["hedge_row"] = row
+        self.state[which] = s
+        self.next_row[which] = row + 1
+
+    def close(self, which: Integers, row: Integers) -> None:
+        """Send an exit order for the whole position from `row`, because the model wants it."""
+        s = self.state[which]
+        _send_exit(s, np.ones(len(s), bool), self.arrays.ts[s["session"], row], ExitReason.MODEL)
+        self.state[which] = s
+        self.next_row[which] = row + 1
+
+    def advance(self, target: Integers) -> None:
+        """Go on to row `target` [B] of each session, which is its next decision or its close."""
+        while True:
+            due = np.flatnonzero(self.next_row <= target)
+            if not due.size:
+                return
+            s = self.state[due]
+            s["row"] = self.next_row[due]
+            self._tick(s, target[due])
+            self.next_row[due] = self._next_row(s)
+            self.state[due] = s
+
+    def _tick(self, s: Records, decision_row: Integers) -> None:
+        """Everything that happens at row `s["row"]` but the decision, in the order of the docs."""
+        now = self._now(s)
+        s["hedge"] += self._pending_hedge(s, s["row"])
+        s["hedge_row"] = s["row"]
+        self._mark_through(s, s["row"] - 1)
+        self._send_time_exits(s)
+        flat_now = self._fill(s, now)
+        flat_now |= self._settle(s, now)
+        if flat_now.any():
+            self.closed.append(s[flat_now])
+        self._mark(s, now)
+        s["order"][s["lost"] & (s["order"] == ENTRY)] = NO_ORDER
+        self._send_exits(s, now)
+        s["order"][(s["order"] == ENTRY) & (s["row"] == decision_row)] = NO_ORDER
+
+    def _now(self, s: Records) -> Now:
+        arrays, session, row, contract = self.arrays, s["session"], s["row"], s["contract"]
+        bid, ask = arrays.bid[contract, row], arrays.ask[contract, row]
+        return Now(
+            ts=arrays.ts[session, row],
+            spot=arrays.spot[session, row],
+            bid=bid,
+            ask=ask,
+            bid_size=arrays.bid_size[contract, row],
+            ask_size=arrays.ask_size[contract, row],
+            mid=quotes.mid(bid, ask),
+            is_last_minute=row >= arrays.last_minute_row[session],
+            is_close=row >= arrays.closing_row[session],
+        )
+
+    def _time_exit_works(self, s: Records, row: Integers) -> Booleans:
+        """Whether the time exit is the order that works: no other one, and its time has come."""
+        idle = (s["order"] == NO_ORDER) & (s["open"] > 0)
+        return np.asarray(idle & (row >= self.arrays.time_exit_row[s["session"]]))
+
+    def _send_time_exits(self, s: Records) -> None:
+        due = self._time_exit_works(s, s["row"])
+        if due.any():
+            time = self.arrays.time_exit_ts[s["session"]]
+            _send_exit(s, due, time, ExitReason.TIME_EXIT)
+
+    def _fill(self, s: Records, now: Now) -> Booleans:
+        """Step 1; returns where a position was closed."""
+        side = np.where(s["order"] == EXIT, 1, -1)
+        price = fills.fill_price(side, now.bid, now.ask, self.settings.fills.slippage)
+        is_clock = (s["order"] == EXIT) & (s["reason"] == _CODE[ExitReason.TIME_EXIT])
+        late = fills.may_fill(now.ts, s["order_ts"], self.settings.fills.latency_seconds)
+        may = (s["order"] != NO_ORDER) & ~now.is_last_minute & (is_clock | late)
+        size = fills.fill_quantity(side, s["wanted"], now.bid_size, now.ask_size)
+        quantity = np.where(may & ~np.isnan(price), size, 0)
+        price = np.where(quantity > 0, price, 0.0)
+        after = s["filled"] + quantity
+        fee = fills.order_fee(after, self.settings.fills)
+        fee = np.where(quantity > 0, fee - fills.order_fee(s["filled"], self.settings.fills), 0.0)
+        s["cash"] -= side * price * MULTIPLIER * quantity + fee
+        s["fees"] += fee
+        s["filled"], s["wanted"] = after, s["wanted"] - quantity
+        sold, bought = np.where(side < 0, quantity, 0), np.where(side > 0, quantity, 0)
+        first = (sold > 0) & (s["entry"]["quantity"] == 0)
+        s["entered_ts"] = np.where(first, now.ts, s["entered_ts"])
+        _add(s["entry"], sold, price, now.mid, now.spot)
+        _add(s["exit"], bought, price, now.mid, now.spot)
+        s["open"] += sold - bought
+        unmarked = (sold > 0) & ~s["has_mid"]
+        s["mark"] = np.where(unmarked, _average(s), s["mark"])
+        s["mark_ts"] = np.where(unmarked, now.ts, s["mark_ts"])
+        s["order"][s["wanted"] == 0] = NO_ORDER
+        s["exited_ts"] = np.where(bought > 0, now.ts, s["exited_ts"])
+        return np.asarray((bought > 0) & (s["open"] == 0))
+
+    def _settle(self, s: Records, now: Now) -> Booleans:
+        """Step 2; returns where a position was settled."""
+        at_close = now.is_close & (s["open"] > 0)
+        if at_close.any():
+            arrays = self.arrays
+            final = arrays.official_close[s["session"]]
+            price = self._intrinsic(s, final)
+            quantity = np.where(at_close, s["open"], 0)
+            s["was_working"] = at_close & (s["order"] == EXIT)
+            s["reason"] = np.where(at_close, _CODE[ExitReason.SETTLEMENT], s["reason"])
+            s["cash"] -= price * MULTIPLIER * quantity
+            s["exited_ts"] = np.where(at_close, now.ts, s["exited_ts"])
+            s["open"] -= quantity
+            _add(s["exit"], quantity, price, price, final)
+        s["order"][now.is_close] = NO_ORDER
+        return np.asarray(at_close)
+
+    def _intrinsic(self, s: Records, spot: Floats) -> Floats:
+        contract = s["contract"]
+        strike = self.arrays.strike_thousandths[contract] / 1000
+        sign = RIGHT_SIGNS[self.arrays.right[contract]]
+        return np.asarray(fills.settlement_price(sign, strike, spot))
+
+    def _mark(self, s: Records, now: Now) -> None:
+        """Step 3: the mark, the peak of equity, the daily loss."""
+        marked = ~now.is_last_minute
+        known = marked & (s["open"] > 0) & ~np.isnan(now.mid)
+        s["mark"] = np.where(known, now.mid, s["mark"])
+        s["mark_ts"] = np.where(known, now.ts, s["mark_ts"])
+        s["has_mid"] |= known
+        equity = s["cash"] - s["open"] * s["mark"] * MULTIPLIER
+        s["peak"] = np.where(marked, np.maximum(s["peak"], equity), s["peak"])
+        lost = rules.daily_loss_reached(equity, 0.0, s["peak"], self._loss_limit)
+        s["lost"] |= marked & lost
+        s["marked_row"] = s["row"]
+
+    def _mark_through(self, s: Records, last_row: Integers) -> None:
+        """Step 3 for the rows passed over, up to `last_row`; the position did not change there."""
+        last_row = np.minimum(last_row, self.arrays.last_minute_row[s["session"]] - 1)
+        n = np.flatnonzero((s["open"] > 0) & (last_row > s["marked_row"]))
+        if not n.size:
+            return
+        p, last = s[n], last_row[n]
+        columns = np.arange(p["marked_row"].min() + 1, last.max() + 1)
+        mid = self._mids(p, columns)
+        passed = (columns > p["marked_row"][:, None]) & (columns <= last[:, None])
+        known = passed & ~np.isnan(mid)
+        equity = p["cash"][:, None] - p["open"][:, None] * mid * MULTIPLIER
+        equity = np.where(known, equity, -np.inf)
+        peak = np.maximum(np.maximum.accumulate(equity, axis=1), p["peak"][:, None])
+        lost = known & rules.daily_loss_reached(equity, 0.0, peak, self._loss_limit)
+        latest = np.where(known, np.arange(len(columns)), -1).max(axis=1)
+        seen = latest >= 0
+        p["mark"] = np.where(seen, mid[np.arange(len(p)), latest], p["mark"])
+        ts = self.arrays.ts[p["session"], columns[latest]]
+        p["mark_ts"] = np.where(seen, ts, p["mark_ts"])
+        p["has_mid"] |= seen
+        p["peak"], p["marked_row"] = peak[:, -1], last
+        p["lost"] |= lost.any(axis=1)
+        s[n] = p
+
+    def _mids(self, s: Records, columns: Integers) -> Floats:
+        """[n, columns] mids of each session's contract."""
+        where = s["contract"], slice(columns[0], columns[-1] + 1)
+        return quotes.mid(self.arrays.bid[where], self.arrays.ask[where])
+
+    def _send_exits(self, s: Records, now: Now) -> None:
+        """Step 5 without the model's close: stop, then profit target."""
+        free = (s["open"] > 0) & (s["order"] != EXIT) & ~now.is_last_minute
+        free &= ~self._time_exit_works(s, s["row"])
+        if not free.any():
+            return
+        entry = _average(s)
+        stop = free & rules.stop_is_hit(now.mid, self._intrinsic(s, now.spot), entry, s["multiple"])
+        target = rules.profit_target_is_hit(now.ask, entry, self.settings.rules.profit_target)
+        _send_exit(s, free & target & ~stop, now.ts, ExitReason.PROFIT_TARGET)
+        _send_exit(s, stop, now.ts, ExitReason.STOP_LOSS)
+
+    def _next_row(self, s: Records) -> Integers:
+        """The next row of each session at which something can happen."""
+        following = s["row"] + 1
+        idle = (s["order"] == NO_ORDER) & (s["open"] > 0)
+        following = np.where((s["order"] == NO_ORDER) & ~idle, NO_ROW, following)
+        n = np.flatnonzero(idle)
+        if n.size:
+            following[n] = self._row_of_exit(s[n])
+        return following
+
+    def _row_of_exit(self, s: Records) -> Integers:
+        """The first row after this one that hits stop or target, or the time exit, or the close."""
+        arrays, rules_now = self.arrays, self.settings.rules
+        session, following = s["session"], s["row"] + 1
+        end = np.minimum(arrays.time_exit_row[session], arrays.closing_row[session])
+        end = np.maximum(end, following)
+        columns = np.arange(following.min(), end.max() + 1)
+        span = slice(columns[0], columns[-1] + 1)
+        spot = arrays.spot[session, span]
+        strike = arrays.strike_thousandths[s["contract"]][:, None] / 1000
+        sign = RIGHT_SIGNS[arrays.right[s["contract"]]][:, None]
+        intrinsic = fills.settlement_price(sign, strike, spot)
+        entry, multiple = _average(s)[:, None], s["multiple"][:, None]
+        hit = rules.stop_is_hit(self._mids(s, columns), intrinsic, entry, multiple)
+        ask = arrays.ask[s["contract"], span]
+        hit |= rules.profit_target_is_hit(ask, entry, rules_now.profit_target)
+        hit &= columns >= following[:, None]
+        first = np.where(hit.any(axis=1), columns[hit.argmax(axis=1)], NO_ROW)
+        return np.minimum(first, end)
+
+    def exit_works(self, row: Integers) -> Booleans:
+        """[B] whether an exit order works at `row`, the time exit included."""
+        return np.asarray((self.state["order"] == EXIT) | self._time_exit_works(self.state, row))
+
+    def holding(self) -> Integers:
+        """Which books have a position."""
+        return np.flatnonzero(self.state["open"])
+
+    def marks(self, which: Integers, row: Integers) -> tuple[Floats, Integers]:
+        """Last known mark of positions at `row` (dollars a share), and when it was known."""
+        s = self.state[which]
+        arrays = self.arrays
+        mid = quotes.mid(arrays.bid[s["contract"], row], arrays.ask[s["contract"], row])
+        gone = np.isnan(mid)
+        if gone.any():
+            self._mark_through(s, row)
+            self.state[which] = s
+        ts = np.where(gone, s["mark_ts"], arrays.ts[s["session"], row])
+        return np.where(gone, s["mark"], mid), ts
+
+    def liquidation_value(self, row: Integers) -> Floats:
+        """[B] dollars since the open if every position were bought back at `row`, fees included.
+
+        At the ask; without one at the last ask there was, before the first at the entry price.
+        """
+        value = self.state["cash"].copy()
+        n = self.holding()
+        if n.size:
+            s = self.state[n]
+            ask = self.arrays.ask[s["contract"], row[n]]
+            for i in np.flatnonzero(np.isnan(ask)):
+                earlier = self.arrays.ask[s["contract"][i], : row[n][i]]
+                known = earlier[~np.isnan(earlier)]
+                ask[i] = known[-1] if known.size else _average(s)[i]
+            fee = fills.order_fee(s["open"], self.settings.fills)
+            value[n] -= s["open"] * ask * MULTIPLIER + fee
+        return np.asarray(value)
+
+    def hedge_gain(self, row: Integers) -> Floats:
+        """[B] dollars that the deltas of this session's positions have gained up to `row`."""
+        gain = self.state["hedge"].copy()
+        n = self.holding()
+        gain[n] += self._pending_hedge(self.state[n], row[n])
+        return np.asarray(gain)
+
+    def _pending_hedge(self, s: Records, row: Integers) -> Floats:
+        """Gain of the short position's delta since it was last counted."""
+        hedge = self.arrays.hedge
+        if not hedge.size:
+            return np.zeros(len(s))
+        gained = hedge[s["contract"], row] - hedge[s["contract"], s["hedge_row"]]
+        return np.asarray(-s["open"] * gained * MULTIPLIER)
+
+
+def _send_exit(s: Records, where: Booleans, ts: Integers, reason: ExitReason) -> None:
+    """Send an exit order for the whole position; it replaces an entry order that still works."""
+    if not where.any():
+        return
+    s["order"][where], s["reason"][where] = EXIT, _CODE[reason]
+    s["wanted"][where], s["filled"][where] = s["open"][where], 0
+    s["order_ts"][where] = ts[where]
+
+
+def _add(leg: Records, quantity: Integers, price: Floats, mid: Floats, spot: Floats) -> None:
+    """Count fills of `quantity` contracts, none where it is 0."""
+    leg["quantity"] += quantity
+    leg["value"] += price * quantity
+    leg["mid_value"] += np.where(quantity > 0, mid, 0.0) * quantity
+    leg["spot_value"] += np.where(quantity > 0, spot, 0.0) * quantity
+
+
+def _average(s: Records) -> Floats:
+    """Average entry price in dollars a share, 0 before the first fill."""
+    return np.asarray(s["entry"]["value"] / np.maximum(s["entry"]["quantity"], 1))
