@@ -97,6 +97,34 @@ class MarketSettings(_Frozen):
     )
 
 
+class TrainingSettings(_Frozen):
+    """How `run.py train` trains. Defaults as measured in docs/training.md."""
+
+    steps: int = Field(2_000_000, ge=1, description="decisions a seed is trained on")
+    seeds: int = Field(5, ge=1, description="trainings; the best on validation sessions is kept")
+    sessions: int = Field(1000, ge=10, description="simulated sessions to train and validate on")
+    held_out: int = Field(65, ge=1, description="last sessions that no training sees")
+    validation: Fraction = Field(0.2, description="last part of the others, to choose the seed by")
+    actions: Literal[3, 4] = Field(3, description="4 adds close to hold, sell call and sell put")
+    environments: int = Field(256, ge=1, description="sessions played side by side")
+    rollout: int = Field(78, ge=1, description="decisions of each between two updates")
+    batch: int = Field(1664, ge=2, description="decisions a gradient step")
+    epochs: int = Field(6, ge=1, description="passes over each rollout")
+    learning_rate: float = Field(3e-4, gt=0, description="Adam's, falling to zero at the end")
+    entropy: float = Field(0.005, ge=0, description="weight of the entropy bonus")
+    discount: float = Field(1.0, gt=0, le=1, description="1: a session is a finite episode")
+    advantage_decay: Fraction = Field(0.95, description="lambda of the advantage estimate")
+    clip: float = Field(0.2, gt=0, description="PPO's bound on a change of probability")
+    layers: tuple[int, ...] = Field((64, 64), description="hidden units of actor and of critic")
+    hedge: bool = Field(True, description="take delta x move of SPY out of the training reward")
+    drawdown_penalty: float = Field(0.0, ge=0, description="reward lost a dollar of new drawdown")
+    tail_penalty: float = Field(0.0, ge=0, description="reward lost a dollar beyond tail_loss")
+    tail_loss: float = Field(500.0, ge=0, description="dollars a session may lose unpunished")
+    spot_range: tuple[float, float] = Field(
+        (0.5, 1.5), description="an episode's price level is observed scaled by a draw from this"
+    )
+
+
 class Settings(BaseSettings):
     """All settings of a run."""
 
@@ -122,6 +150,7 @@ class Settings(BaseSettings):
     rules: RuleSettings = Field(default_factory=RuleSettings)
     fills: FillSettings = Field(default_factory=FillSettings)
     market: MarketSettings = Field(default_factory=MarketSettings)
+    training: TrainingSettings = Field(default_factory=TrainingSettings)
 
     @classmethod
     def settings_customise_sources(

@@ -216,7 +216,7 @@ class ChainBroker(DeskBroker):
 
 def _is_closed(snapshot: ChainSnapshot) -> bool:
     """Whether the session is over at this snapshot."""
-    return snapshot.ts >= snapshot.session.close_ns
+    return snapshot.minutes_until_close <= 0
 
 
 def _fault(order: bt.Order) -> str:

@@ -18,7 +18,6 @@ import numpy.typing as npt
 from feeds.total_volatility import (
     ROOT_HALF,
     ROOT_TWO_PI,
-    log_ratio,
     scaled_beta,
     scaled_erfc_positive,
     total_volatility,
@@ -129,7 +128,7 @@ def option_price(
             f, k, t, sigma, sign = (row[block] for row in rows)
             total = _usable(sigma, f, k, t) * np.sqrt(np.maximum(t, 0.0))
             bounded = np.clip(total, *_TOTAL_RANGE)
-            scaled, exponent = scaled_beta(np.abs(log_ratio(f, k)) / bounded, 0.5 * bounded)
+            scaled, exponent = scaled_beta(np.abs(np.log(f / k)) / bounded, 0.5 * bounded)
             time_value = np.maximum(np.sqrt(f * k) * scaled * np.exp(exponent), 0.0)
             time_value[total == 0] = 0.0
             price[block] = np.maximum(sign * (f - k), 0.0) + time_value
@@ -172,7 +171,7 @@ def _write_greeks(
     `root` is sqrt(years). Formulas: Hull, "Options, Futures, and Other Derivatives", the Greeks of
     options on futures, at r = 0.
     """
-    d1 = log_ratio(forward, strike) / total + 0.5 * total
+    d1 = np.log(forward / strike) / total + 0.5 * total
     bell = np.exp(-0.5 * d1 * d1)
     tail = 0.5 * bell * scaled_erfc_positive(np.abs(d1) * ROOT_HALF)
     weight = forward * bell / ROOT_TWO_PI

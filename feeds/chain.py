@@ -131,9 +131,10 @@ class ChainDay:
         return {int(strike): k for k, strike in enumerate(self.strikes)}
 
     @cached_property
-    def _scalars(self) -> tuple[list[int], list[float], list[float], list[float], list[float]]:
+    def instants(self) -> list[tuple[int, float, float, float, float]]:
+        """Per row: ts, minutes since open, minutes until close, spot, atm_iv, as plain numbers."""
         columns = (self.since_open, self.until_close, self.spot, self.atm_iv)
-        return (self.ts.tolist(), *(column.tolist() for column in columns))
+        return list(zip(self.ts.tolist(), *(one.tolist() for one in columns), strict=True))
 
     def series(self, right: int, k: int) -> _Series:
         """Quotes of one contract through the session, as lists of length T."""
@@ -242,18 +243,44 @@ def _sizes(sizes: Sizes | None, like: Floats, extra: int) -> Sizes:
 class ChainSnapshot:
     """The chain at one instant. It cannot reach the official close or anything later."""
 
-    __slots__ = ("_asked", "_day", "_row")
+    __slots__ = (
+        "_asked",
+        "_day",
+        "_row",
+        "atm_iv",
+        "minutes_since_open",
+        "minutes_until_close",
+        "session",
+        "spot",
+        "ts",
+    )
+
+    ts: int
+    """Nanoseconds since 1970 UTC."""
+    minutes_since_open: float
+    """Exact minutes since the open."""
+    minutes_until_close: float
+    """Exact minutes until the close."""
+    spot: float
+    """Price of the underlying in dollars."""
+    atm_iv: float
+    """Mean of call and put implied volatility at the money; NaN where there is none."""
+    session: Session
+    """The trading day."""
 
     def __init__(self, day: ChainDay, row: int) -> None:
         """The instant `row` of `day`."""
         self._day = day
         self._row = row
         self._asked: tuple[Contract | None, Quote] = (None, NO_QUOTE)
-
-    @property
-    def ts(self) -> int:
-        """Nanoseconds since 1970 UTC."""
-        return self._day._scalars[0][self._row]
+        self.session = day.session
+        (
+            self.ts,
+            self.minutes_since_open,
+            self.minutes_until_close,
+            self.spot,
+            self.atm_iv,
+        ) = day.instants[row]
 
     @property
     def is_recorded(self) -> bool:
@@ -266,11 +293,6 @@ class ChainSnapshot:
         return to_new_york(self.ts)
 
     @property
-    def session(self) -> Session:
-        """The trading day."""
-        return self._day.session
-
-    @property
     def underlying(self) -> str:
         """Symbol of the underlying."""
         return self._day.underlying
@@ -279,26 +301,6 @@ class ChainSnapshot:
     def source(self) -> str:
         """Who recorded it."""
         return self._day.source
-
-    @property
-    def minutes_since_open(self) -> float:
-        """Exact minutes since the open."""
-        return self._day._scalars[1][self._row]
-
-    @property
-    def minutes_until_close(self) -> float:
-        """Exact minutes until the close."""
-        return self._day._scalars[2][self._row]
-
-    @property
-    def spot(self) -> float:
-        """Price of the underlying in dollars."""
-        return self._day._scalars[3][self._row]
-
-    @property
-    def atm_iv(self) -> float:
-        """Mean of call and put implied volatility at the money; NaN where there is none."""
-        return self._day._scalars[4][self._row]
 
     @property
     def strikes(self) -> Integers:

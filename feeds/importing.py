@@ -19,8 +19,6 @@ from feeds.assembling import AssembledSession, assemble_session
 from feeds.data_quality import ImportSummary
 from feeds.parquet_day import off_cent
 from feeds.sessions import (
-    FIRST_DAY,
-    LAST_DAY,
     NEW_YORK,
     Nanoseconds,
     is_session,
@@ -130,7 +128,7 @@ def _sort_chunk(chunk: QuoteChunk, number: int, spill: Spill, summary: ImportSum
     for ordinal in np.unique(days):
         day = _EPOCH + timedelta(days=int(ordinal))
         mine = days == ordinal
-        if FIRST_DAY <= day <= LAST_DAY and not is_session(day):
+        if not is_session(day):
             summary.closed_days[day] += int(mine.sum())
             continue
         session = session_on(day)
@@ -204,11 +202,13 @@ def _skip_absent_sessions(
     """Remember the sessions between the first and the last that have no quotes at all."""
     if not days:
         return
-    there = {*days, *(one.date for one in store.entries)}
+    symbol = summary.underlying
+    stored = {one.date for one in store.entries if one.facts.underlying == symbol}
     for session in sessions_between(days[0], days[-1]):
-        if session.date not in there:
-            range_pct = bars.of(session).range_pct
-            absent = SkippedSession(session.date, "the files hold no quotes of it", range_pct)
+        if session.date not in stored.union(days):
+            move, reason = bars.move_across(session), "the files hold no quotes of it"
+            reason += "" if move is None else f" ({symbol} moved {move:+.2f} % across it)"
+            absent = SkippedSession(session.date, reason, bars.of(session).range_pct)
             _skip(absent, store, summary)
 
 

@@ -25,7 +25,8 @@ SCHEMA_VERSION = 1
 class StoredSession:
     """A file of the store: where it is, what is in it, and the checksum it must have.
 
-    `path` is relative to the store, `rows` counts rows of the table (snapshots x contracts).
+    `path` is relative to the store; `range_pct` is how far spot went that day, (high - low) /
+    first in percent.
     """
 
     facts: SessionFacts
@@ -34,6 +35,7 @@ class StoredSession:
     sha256: str
     snapshots: int
     contracts: int
+    range_pct: float
 
     @property
     def date(self) -> date:
@@ -49,11 +51,6 @@ class StoredSession:
     def kind(self) -> str:
         """First word of the source: recorded, downloaded, imported or simulated."""
         return self.facts.source.split()[0]
-
-    @property
-    def rows(self) -> int:
-        """Rows of its table."""
-        return self.snapshots * self.contracts
 
 
 @dataclass(frozen=True, slots=True)

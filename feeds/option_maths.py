@@ -214,7 +214,8 @@ def _evenly_priced(strikes: Floats, bid: Floats, ask: Floats) -> Floats:
     """[T] strike whose call and put mids differ least: the money by the quotes alone."""
     mids = quotes.mid(bid, ask)
     difference = np.abs(mids[:, Right.CALL] - mids[:, Right.PUT])
-    return strikes[np.where(np.isnan(difference), np.inf, difference).argmin(axis=1)]
+    nearest = np.where(np.isnan(difference), np.inf, difference).argmin(axis=1)
+    return np.asarray(strikes[nearest])
 
 
 def _gather(values: Floats, window: Integers) -> Floats:

@@ -10,6 +10,8 @@ not name. The facts of the session are JSON under the key `chain_session` of the
 
 import io
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
 from typing import Any
@@ -28,8 +30,11 @@ SCHEMA_VERSION = 1
 METADATA_KEY = b"chain_session"
 CENTS = 100
 UNDERLYING_UNITS = 10_000
-CENT_TOLERANCE = 0.01
-"""How far from a whole cent (in cents) a price may be; single precision of vendors needs 0.004."""
+CENT_TOLERANCE = 0.05
+"""How far from a whole cent (in cents) a price may be: the single precision of some vendors."""
+
+LARGEST_PRICE = 200_000.0
+"""Dollars; 1/10,000 of a dollar in 32 bits reach no farther."""
 
 _CLOCK = ["ts", "spot", "underlying_bid", "underlying_ask"]
 _QUOTES = ["strike", "bid", "ask", "bid_size", "ask_size"]
@@ -103,21 +108,19 @@ def decode_clock(content: bytes) -> tuple[Nanoseconds, Floats]:
 
     Raises `DataError` where `content` is no session's file.
     """
-    table = _open(content).read_row_group(0, columns=["ts", "spot"], use_threads=False)
+    with _readable():
+        file = pq.ParquetFile(pa.BufferReader(content))
+        table = file.read_row_group(0, columns=["ts", "spot"], use_threads=False)
     return _instants(table), _dollars(table["spot"], UNDERLYING_UNITS)
-
-
-def decode_facts(content: bytes) -> SessionFacts:
-    """The facts of a stored session. Raises `DataError` where `content` is no session's file."""
-    return _facts(_open(content))
 
 
 def decode_day(content: bytes, year_convention: str = "calendar") -> ChainDay:
     """The session in a file's bytes. Raises `DataError` where they are no session's file."""
-    file = _open(content)
-    facts = _facts(file)
-    clock = file.read_row_group(0, columns=_CLOCK, use_threads=False)
-    table = file.read_row_groups([0, 1], columns=_QUOTES, use_threads=False)
+    with _readable():
+        file = pq.ParquetFile(pa.BufferReader(content))
+        facts = _facts(file)
+        clock = file.read_row_group(0, columns=_CLOCK, use_threads=False)
+        table = file.read_row_groups([0, 1], columns=_QUOTES, use_threads=False)
     snapshots = clock.num_rows
     strikes = table["strike"].to_numpy()[::snapshots]
     shape = (2, strikes.size // 2, snapshots)
@@ -160,6 +163,9 @@ def _check(day: ChainDay) -> None:
         raise DataError(f"{where}: its snapshots do not rise from the open to the close")
     if not np.isfinite(day.spot[rows]).all():
         raise DataError(f"{where}: a snapshot has no price of the underlying")
+    highest = max(float(np.nanmax(one[rows], initial=0.0)) for one in (day.spot, day.bid, day.ask))
+    if highest > LARGEST_PRICE:
+        raise DataError(f"{where}: a price of {highest:,.2f} dollars is no price")
     if off_cent(day.bid[rows]).any() or off_cent(day.ask[rows]).any():
         raise DataError(f"{where}: an option price is no whole number of cents")
 
@@ -226,11 +232,13 @@ def _instants(table: pa.Table) -> Integers:
     return np.asarray(table["ts"].to_numpy().view(np.int64))
 
 
-def _open(content: bytes) -> pq.ParquetFile:
+@contextmanager
+def _readable() -> Iterator[None]:
+    """Turn what Parquet says about a damaged file into a `DataError`."""
     try:
-        return pq.ParquetFile(pa.BufferReader(content))
+        yield
     except (pa.ArrowException, OSError) as error:
-        raise DataError(f"not a readable Parquet file ({str(error).splitlines()[0]})") from error
+        raise DataError(f"no readable Parquet file ({str(error).splitlines()[0]})") from error
 
 
 def _facts(file: pq.ParquetFile) -> SessionFacts:

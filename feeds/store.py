@@ -75,7 +75,13 @@ class ChainStore:
         content = encode_day(day, facts)
         digest = hashlib.sha256(content).hexdigest()
         stored = StoredSession(
-            facts, path, len(content), digest, day.recorded, 2 * day.strikes.size
+            facts=facts,
+            path=path,
+            size=len(content),
+            sha256=digest,
+            snapshots=day.recorded,
+            contracts=2 * day.strikes.size,
+            range_pct=_range_pct(day.spot[: day.recorded]),
         )
         write_atomically(self.root / path, content)
         known = self._manifest()
@@ -101,7 +107,7 @@ class ChainStore:
         """
         held = [entry for entry in self.entries if entry.facts.underlying == underlying]
         if not held:
-            raise DataError(f"{self.root} holds no session of {underlying}: import some first")
+            raise DataError(f"no session of {underlying} is stored in {self.root}: import some")
         best = self._best(held, first or date.min, last or date.max)
         if not best:
             raise DataError(self._nothing_between(held, first, last, underlying))
@@ -113,7 +119,9 @@ class ChainStore:
             for (symbol, day), entry in self._left_out().items()
             if symbol == underlying and (first or date.min) <= day <= (last or date.max)
         ]
-        unreadable = [SkippedSession(day, reason) for day, reason in broken.items()]
+        unreadable = [
+            SkippedSession(day, reason, best[day].range_pct) for day, reason in broken.items()
+        ]
         chosen = [one for day, one in sorted(best.items()) if day not in broken]
         skipped = sorted(left_out + unreadable, key=lambda entry: entry.date)
         return StoreSource(self.root, underlying, self.year_convention, chosen, skipped)
@@ -148,10 +156,11 @@ class ChainStore:
     ) -> str:
         days = sorted({entry.date for entry in held})
         holds = f"{self.root} holds {len(days)} sessions of {underlying}, {days[0]} to {days[-1]}"
-        first, last = first or days[0], last or days[-1]
-        if first <= last and not sessions_between(first, last):
-            return f"{first} to {last}: the New York Stock Exchange does not open; {holds}"
-        return f"no session from {first} to {last}: {holds}"
+        if first and last:
+            open_days = sessions_between(first, last)
+            closed = "" if open_days else " (the New York Stock Exchange is closed)"
+            return f"no session from {first} to {last}{closed}: {holds}"
+        return f"no session {f'from {first} on' if first else f'up to {last}'}: {holds}"
 
     def _left_out(self) -> dict[tuple[str, date], SkippedSession]:
         manifest = self._manifest()
@@ -199,9 +208,10 @@ class StoreSource:
     def clock(self, index: int) -> tuple[Nanoseconds, Floats]:
         """Recorded instants int64 [T] (nanoseconds) and spot [T] (dollars) of a session.
 
-        Raises `DataError` where the file changed since it was selected.
+        The checksum was proved by the selection and is proved again by `load`, not here. Raises
+        `DataError` where the file cannot be read.
         """
-        return decode_clock(read_checked(self._root, self.stored[index]))
+        return decode_clock(_read(self._root, self.stored[index]))
 
     def load(self, index: int) -> ChainDay:
         """The whole session. Raises `DataError` where the file changed since it was selected."""
@@ -211,10 +221,7 @@ class StoreSource:
 
 def read_checked(root: Path, stored: StoredSession) -> bytes:
     """The bytes of a stored file, or `DataError` naming it where they are not those written."""
-    try:
-        content = (root / stored.path).read_bytes()
-    except OSError as error:
-        raise DataError(f"{stored.path} cannot be read ({error.strerror})") from error
+    content = _read(root, stored)
     if not content:
         raise DataError(f"{stored.path} is empty")
     if len(content) < stored.size:
@@ -232,9 +239,21 @@ def period_name(seconds: int) -> str:
     return "single"
 
 
+def _read(root: Path, stored: StoredSession) -> bytes:
+    try:
+        return (root / stored.path).read_bytes()
+    except OSError as error:
+        raise DataError(f"{stored.path} cannot be read ({error.strerror})") from error
+
+
+def _range_pct(spot: Floats) -> float:
+    """(High - low) / first in percent, to the hundredth."""
+    return round(float((spot.max() - spot.min()) / spot[0] * 100), 2)
+
+
 def _relative_path(day: ChainDay, period_seconds: int) -> str:
     kind, session = day.source.split()[0], day.session.date
-    if not re.fullmatch(r"[\w.^-]+", day.underlying) or not re.fullmatch(r"[\w-]+", kind):
+    if not re.fullmatch(r"[\w^][\w.-]*", day.underlying) or not re.fullmatch(r"[\w-]+", kind):
         raise DataError(f"{day.underlying!r} of {day.source!r} cannot be a file name")
     name = f"{day.underlying}_{session}_{kind}_{period_name(period_seconds)}.parquet"
     return f"{day.underlying}/{session.year}/{name}"

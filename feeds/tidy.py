@@ -21,8 +21,9 @@ import pyarrow.parquet as pq
 
 from errors import DataError
 from feeds.chain import Integers, Sizes
+from feeds.parquet_day import LARGEST_PRICE
 from feeds.quotes import UNLIMITED_SIZE
-from feeds.sessions import Floats, Nanoseconds
+from feeds.sessions import FIRST_DAY, LAST_DAY, Floats, Nanoseconds
 
 NEEDED = ("ts", "underlying", "expiration", "strike", "right", "bid", "ask")
 OPTIONAL = ("bid_size", "ask_size", "underlying_price")
@@ -30,6 +31,8 @@ CHUNK_ROWS = 131_072
 CSV_BLOCK_BYTES = 8_000_000
 _NUMBERS = ("strike", "bid", "ask", "bid_size", "ask_size", "underlying_price")
 _BAR_NUMBERS = ("open", "high", "low", "close")
+_EARLIEST = int(np.datetime64(FIRST_DAY, "ns").astype(np.int64))
+_LATEST = int(np.datetime64(LAST_DAY, "ns").astype(np.int64))
 _RIGHTS = pa.array(["C", "P", "CALL", "PUT"])
 
 Flags = npt.NDArray[np.bool_]
@@ -106,7 +109,10 @@ class RawRows:
             column = self.texts(name)
         self.refuse_where(_mask(column.is_null()), f"{name} is missing")
         instants = _cast(self, column, pa.timestamp("ns", "UTC"), f"{name} needs a UTC offset")
-        return np.asarray(instants.to_numpy().view(np.int64))
+        ts = np.asarray(instants.to_numpy().view(np.int64))
+        years = f"{FIRST_DAY.year} to {LAST_DAY.year}"
+        self.refuse_where((ts < _EARLIEST) | (ts > _LATEST), f"{name} is not in {years}")
+        return ts
 
     def dates(self, name: str) -> Integers:
         """A column of dates as days since 1970 [N]."""
@@ -175,7 +181,8 @@ def _rights(rows: RawRows) -> Integers:
 
 def _prices(rows: RawRows, name: str) -> Floats:
     prices = rows.numbers(name)
-    rows.refuse_where((prices < 0) | np.isinf(prices), f"{name} is negative or infinite")
+    rows.refuse_where(prices < 0, f"{name} is negative")
+    rows.refuse_where(prices > LARGEST_PRICE, f"{name} is above {LARGEST_PRICE:,.0f} dollars")
     return prices
 
 

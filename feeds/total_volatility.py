@@ -7,7 +7,7 @@ The solver of `feeds.black76`. In the terms of Jaeckel (2015), "Let's Be Rationa
 - s of a same-day option is tiny, and there Black-76 is nearly Bachelier's model, whose inverse is a
   function of one number. A table of it, corrected from normal to lognormal, is off by 1e-5 or less.
 - One Householder step of fourth order on ln(beta) then reaches the accuracy of the price itself.
-  Only options of months or of absurd volatility need another.
+  Only options of weeks or months, or of absurd volatility, need another.
 - Normal tails are scaled erfc, so nothing under- or overflows in far wings.
 
 Callers switch numpy's floating point warnings off; rows without an answer are NaN.
@@ -42,18 +42,13 @@ def total_volatility(
     solvable &= (intrinsic == 0) | (time_value > _ROUNDING * forward)
     root = np.sqrt(forward * strike)
     beta, gap = time_value / root, np.abs(forward - strike) / root
-    distance = np.abs(log_ratio(forward, strike))
+    distance = np.abs(np.log(forward / strike))
     if solvable.all():
         return _refined(_first_guess(beta, gap), np.log(beta), distance)
     # Any harmless option instead, so that no bad number slows the rows beside it.
     beta, gap, distance = (np.where(solvable, column, 0.01) for column in (beta, gap, distance))
     total = _refined(_first_guess(beta, gap), np.log(beta), distance)
     return np.where(solvable, total, np.nan)
-
-
-def log_ratio(forward: Floats, strike: Floats) -> Floats:
-    """ln(forward / strike), exact also where the two are nearly equal."""
-    return np.asarray(np.log1p((forward - strike) / strike))
 
 
 def scaled_beta(h: Floats, half: Floats) -> tuple[Floats, Floats]:
@@ -80,7 +75,7 @@ def _refined(total: Floats, log_beta: Floats, distance: Floats) -> Floats:
 
 
 def _householder_step(total: Floats, log_beta: Floats, distance: Floats) -> Floats:
-    """The step from s = `total` towards ln(beta(s)) = log_beta: Jaeckel (2015), section 4.
+    """The step from s = `total` towards ln(beta(s)) = log_beta, after Jaeckel (2015).
 
     `slope` is beta' / beta, `curve` beta'' / beta' and `bend` beta''' / beta'; `second` and `third`
     are the same quotients of ln(beta). Where the model behind the step fails, a bounded Newton step

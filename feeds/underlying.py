@@ -12,6 +12,7 @@ import numpy as np
 from errors import DataError
 from feeds import option_maths, quotes
 from feeds.chain import Integers
+from feeds.parquet_day import LARGEST_PRICE
 from feeds.sessions import Floats, Nanoseconds, Session, to_new_york
 from feeds.tidy import RawRows, read_bars
 
@@ -43,8 +44,16 @@ class Bars:
     def at(self, ts: Nanoseconds) -> Floats:
         """Close of the last bar that ended at or before each of `ts`, NaN before the first."""
         index = np.searchsorted(self.ts, ts, side="right") - 1
-        padded = np.append(self.close, np.nan)
+        padded = np.append(self.close, np.nan)  # before the first bar the index is -1
         return np.asarray(padded[index])
+
+    def move_across(self, session: Session) -> float | None:
+        """Percent from the last bar before `session` to the first after, None without both."""
+        before = self.close[self.ts <= session.open_ns]
+        after = self.open[self.ts > session.close_ns]
+        if not before.size or not after.size:
+            return None
+        return float(after[0] / before[-1] - 1) * 100
 
     @property
     def range_pct(self) -> float | None:
@@ -169,8 +178,8 @@ def _checked(rows: RawRows, underlying: str) -> tuple[Nanoseconds, Floats, Float
             rows.refuse_where(other, f"{name} is not {underlying}, the underlying of the quotes")
     opening, high, low, close = (rows.numbers(name) for name in ("open", "high", "low", "close"))
     prices = np.stack([opening, high, low, close])
-    sound = np.all((prices > 0) & (prices < np.inf), axis=0)
-    rows.refuse_where(np.asarray(~sound), "a price is not above zero")
+    sound = np.all((prices > 0) & (prices < LARGEST_PRICE), axis=0)
+    rows.refuse_where(np.asarray(~sound), "a price is missing, not above zero or no dollars")
     rows.refuse_where(high < low, "high is below low")
     return rows.instants(), opening, high, low, close
 

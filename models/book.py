@@ -39,14 +39,14 @@ RECORD = np.dtype(
         *(("order_ts", "i8"), ("reason", "i1"), ("contract", "i4"), ("open", "i4")),
         *(("risk_score", "f8"), ("multiple", "f8"), ("decided_ts", "i8"), ("entered_ts", "i8")),
         *(("exited_ts", "i8"), ("fees", "f8"), ("was_working", "?"), ("entry", _LEG)),
-        *(("exit", _LEG), ("mark", "f8"), ("mark_ts", "i8"), ("has_mid", "?")),
-        *(("marked_row", "i4"), ("hedge", "f8"), ("hedge_row", "i4")),
+        *(("exit", _LEG), ("mark", "f8"), ("mark_ts", "i8"), ("marked_row", "i4")),
+        *(("hedge", "f8"), ("hedge_row", "i4")),
     ]
 )
 """A session's books: `cash` since the open (dollars), `peak` of equity, minutes of the last
 `answered` suggestion, the working `order`, contracts `open`, and the trip from entry to exit."""
 
-_TRIP = ("open", "fees", "was_working", "entry", "exit", "mark", "has_mid")
+_TRIP = ("open", "fees", "was_working", "entry", "exit")
 
 
 class Now(NamedTuple):
@@ -155,16 +155,11 @@ class Book:
             is_close=row >= arrays.closing_row[session],
         )
 
-    def _time_exit_works(self, s: Records, row: Integers) -> Booleans:
-        """Whether the time exit is the order that works: no other one, and its time has come."""
-        idle = (s["order"] == NO_ORDER) & (s["open"] > 0)
-        return np.asarray(idle & (row >= self.arrays.time_exit_row[s["session"]]))
-
     def _send_time_exits(self, s: Records) -> None:
-        due = self._time_exit_works(s, s["row"])
-        if due.any():
-            time = self.arrays.time_exit_ts[s["session"]]
-            _send_exit(s, due, time, ExitReason.TIME_EXIT)
+        """Let the time exit work from its time on, unless another order did after the last row."""
+        idle = (s["order"] == NO_ORDER) & (s["open"] > 0)
+        due = idle & (s["row"] >= self.arrays.time_exit_row[s["session"]])
+        _send_exit(s, due, self.arrays.time_exit_ts[s["session"]], ExitReason.TIME_EXIT)
 
     def _fill(self, s: Records, now: Now) -> Booleans:
         """Step 1; returns where a position was closed."""
@@ -185,12 +180,11 @@ class Book:
         sold, bought = np.where(side < 0, quantity, 0), np.where(side > 0, quantity, 0)
         first = (sold > 0) & (s["entry"]["quantity"] == 0)
         s["entered_ts"] = np.where(first, now.ts, s["entered_ts"])
+        s["mark"] = np.where(first, price, s["mark"])
+        s["mark_ts"] = np.where(first, now.ts, s["mark_ts"])
         _add(s["entry"], sold, price, now.mid, now.spot)
         _add(s["exit"], bought, price, now.mid, now.spot)
         s["open"] += sold - bought
-        unmarked = (sold > 0) & ~s["has_mid"]
-        s["mark"] = np.where(unmarked, _average(s), s["mark"])
-        s["mark_ts"] = np.where(unmarked, now.ts, s["mark_ts"])
         s["order"][s["wanted"] == 0] = NO_ORDER
         s["exited_ts"] = np.where(bought > 0, now.ts, s["exited_ts"])
         return np.asarray((bought > 0) & (s["open"] == 0))
@@ -224,7 +218,6 @@ class Book:
         known = marked & (s["open"] > 0) & ~np.isnan(now.mid)
         s["mark"] = np.where(known, now.mid, s["mark"])
         s["mark_ts"] = np.where(known, now.ts, s["mark_ts"])
-        s["has_mid"] |= known
         equity = s["cash"] - s["open"] * s["mark"] * MULTIPLIER
         s["peak"] = np.where(marked, np.maximum(s["peak"], equity), s["peak"])
         lost = rules.daily_loss_reached(equity, 0.0, s["peak"], self._loss_limit)
@@ -251,7 +244,6 @@ class Book:
         p["mark"] = np.where(seen, mid[np.arange(len(p)), latest], p["mark"])
         ts = self.arrays.ts[p["session"], columns[latest]]
         p["mark_ts"] = np.where(seen, ts, p["mark_ts"])
-        p["has_mid"] |= seen
         p["peak"], p["marked_row"] = peak[:, -1], last
         p["lost"] |= lost.any(axis=1)
         s[n] = p
@@ -264,7 +256,6 @@ class Book:
     def _send_exits(self, s: Records, now: Now) -> None:
         """Step 5 without the model's close: stop, then profit target."""
         free = (s["open"] > 0) & (s["order"] != EXIT) & ~now.is_last_minute
-        free &= ~self._time_exit_works(s, s["row"])
         if not free.any():
             return
         entry = _average(s)
@@ -303,9 +294,9 @@ class Book:
         first = np.where(hit.any(axis=1), columns[hit.argmax(axis=1)], NO_ROW)
         return np.minimum(first, end)
 
-    def exit_works(self, row: Integers) -> Booleans:
-        """[B] whether an exit order works at `row`, the time exit included."""
-        return np.asarray((self.state["order"] == EXIT) | self._time_exit_works(self.state, row))
+    def exit_works(self) -> Booleans:
+        """[B] whether an exit order works, the time exit from its time on included."""
+        return np.asarray(self.state["order"] == EXIT)
 
     def holding(self) -> Integers:
         """Which books have a position."""

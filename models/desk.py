@@ -29,7 +29,6 @@ class Question(NamedTuple):
         refusal: [B, 2] why a call and a put may not be sold (`rules.Refusal`).
         risk: [B] risk score.
         quantity: [B] contracts that a sale would have.
-        able: bool [B] whether there is anything to ask: features valid, no order sent at this row.
     """
 
     features: npt.NDArray[np.float32]
@@ -37,7 +36,11 @@ class Question(NamedTuple):
     refusal: Integers
     risk: Floats
     quantity: Integers
-    able: npt.NDArray[np.bool_]
+
+    @property
+    def is_open(self) -> npt.NDArray[np.bool_]:
+        """[B] whether anything but hold is legal: otherwise a policy is not asked."""
+        return np.asarray(self.mask[:, 1:].any(axis=1))
 
 
 class Desk:
@@ -103,8 +106,7 @@ class Desk:
         account = self._account_refusal(since_open, risk, quantity, arrays.margin[at])
         refusal = rules.first_refusal(own[:, None], arrays.market_refusal[at], account)
         mask = self._mask(refusal, holding & valid)
-        able = valid & (state["order_ts"] != arrays.ts[self.session, self.row])
-        return Question(vector, mask, refusal, risk, quantity, able)
+        return Question(vector, mask, refusal, risk, quantity)
 
     def _position_features(self) -> tuple[Floats, Floats]:
         """[B] unrealised dollars (NaN where the mark is too old) and minutes held; 0 when flat."""
@@ -141,7 +143,7 @@ class Desk:
         mask = np.ones((len(refusal), self.actions), bool)
         mask[:, Action.SELL_CALL : Action.SELL_PUT + 1] = refusal == rules.Refusal.NONE
         if self.actions > Action.CLOSE:
-            mask[:, Action.CLOSE] = may_close & ~self.book.exit_works(self.row)
+            mask[:, Action.CLOSE] = may_close & ~self.book.exit_works()
         return mask
 
     def moment(self, question: Question, which: Integers) -> Moment:

@@ -29,7 +29,7 @@ class Decisions:
     Attributes:
         features: float32 [D, M, 8], NaN where a figure was missing.
         mask: bool [D, M, actions].
-        probabilities: [D, M, actions] as the policy gave them; NaN where it was not asked.
+        probabilities: [D, M, actions] masked; a certain hold where nothing else was legal.
         action: int8 [D, M] what was done, `vocabulary.Action`.
         refusal: int8 [D, M, 2] why a call and a put could not be sold (`rules.Refusal`).
     """
@@ -108,19 +108,14 @@ def _play_once(
 def _ask(
     policy: Policy, desk: Desk, question: Question, which: npt.NDArray[np.int64]
 ) -> tuple[Floats, npt.NDArray[np.int64]]:
-    """Probabilities [B, actions] and the action [B]; hold where there is nothing to ask.
-
-    A policy is not asked on features that are missing, nor where an order was sent at this row.
-    """
-    able = which[question.able[which]]
-    probabilities = np.full(question.mask.shape, np.nan)
-    actions = np.zeros(len(question.mask), np.int64)
-    if able.size:
-        moment = desk.moment(question, able)
-        given = policy.probabilities(moment)
-        probabilities[able] = given
-        actions[able] = np.where(moment.mask, given, -1.0).argmax(axis=-1)
-    return probabilities, actions
+    """Probabilities [B, actions] and the action [B]; a certain hold where nothing else is legal."""
+    which = which[question.is_open[which]]
+    probabilities = np.zeros(question.mask.shape)
+    probabilities[:, Action.HOLD] = 1.0
+    if which.size:
+        moment = desk.moment(question, which)
+        probabilities[which] = policy.probabilities(moment)
+    return probabilities, np.where(question.mask, probabilities, -1.0).argmax(axis=-1)
 
 
 def _empty(sessions: int, decisions: int, actions: int) -> Decisions:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from brokers.fills import is_last_minute
 from errors import DataError
+from feeds import quotes
 from feeds.chain import ChainDay, Integers, Sizes
 from feeds.option_maths import chain_greeks
 from feeds.sessions import NANOSECONDS_A_MINUTE, Floats, Nanoseconds, Session
@@ -100,7 +101,7 @@ def decision_rows(day: ChainDay, decision_minutes: float) -> tuple[Integers, Int
 
     Nothing is decided in the last minute, so the closing row is never among them.
     """
-    slots = np.floor(day.since_open / decision_minutes).astype(np.int64)
+    slots = (day.since_open // decision_minutes).astype(np.int64)
     is_first = np.diff(slots, prepend=-1) > 0
     rows = np.flatnonzero(is_first & ~is_last_minute(day.until_close))
     return rows, slots[rows]
@@ -117,7 +118,8 @@ def _market(
     blocked = is_blocked(day.ts[rows], events)[:, None]
     refusal = rules.market_refusal(since_open, until_close, blocked, bid, ask, settings.rules)
     strike, spot = day.strikes[chosen] / 1000, day.spot[rows, None]
-    margin = rules.margin(RIGHT_SIGNS, strike, 1, spot, bid, settings.rules.margin)
+    premium = quotes.mid(bid, ask)
+    margin = rules.margin(RIGHT_SIGNS, strike, 1, spot, premium, settings.rules.margin)
     return refusal.astype(np.int8), margin
 
 
@@ -145,7 +147,7 @@ def _hedge(day: ChainDay, right: Integers, strike: Integers) -> npt.NDArray[np.f
     bid, ask = day.bid[:, :, some], day.ask[:, :, some]
     greeks = chain_greeks(day.forward, day.strikes[some] / 1000, bid, ask, day.years)
     delta = _known_before(greeks.delta[:, right, place].T)
-    path = np.append(day.spot[:-1], day.official_close)
+    path = np.append(day.spot[:-1], np.array([day.official_close], float))
     return np.cumsum(delta * np.diff(path, prepend=path[0]), axis=1).astype(np.float32)
 
 

@@ -130,8 +130,13 @@ def read_sessions(
 
 
 _PADDING = {
-    **{"ts": AFTER_THE_END, "spot": np.nan, "slot": -1, "clock": np.nan, "margin": 0.0},
-    **{"market_refusal": Refusal.WINDOW, "contract": NO_CONTRACT},
+    "ts": AFTER_THE_END,
+    "spot": np.nan,
+    "slot": -1,
+    "clock": np.nan,
+    "margin": 0.0,
+    "market_refusal": Refusal.WINDOW,
+    "contract": NO_CONTRACT,
 }
 _SCALARS = (
     *("closing_row", "last_minute_row", "time_exit_row", "time_exit_ts"),

@@ -24,12 +24,12 @@ def proof(metrics: Metrics) -> str:
     if not seen:
         return "No session was kept: there is nothing to judge."
     if not metrics["trades"]:
-        return f"{_sessions(seen)} seen without a single trade: there is nothing to judge."
+        return f"{count(seen, 'session')} seen without a single trade: there is nothing to judge."
     if metrics["sessions_needed"] is None:
-        return f"{_sessions(seen)} seen, without a mean or a variance to judge: no proof."
+        return f"{count(seen, 'session')} seen, without a mean or a variance to judge: no proof."
     mean, deviation = metrics["daily_mean"], metrics["daily_sd"]
     start = (
-        f"{_sessions(seen)} seen, about {metrics['sessions_needed']:,.0f} needed for t = 2 "
+        f"{count(seen, 'session')} seen, about {metrics['sessions_needed']:,.0f} needed for t = 2 "
         f"at this mean ({money(mean, signed=True)} a session) and variance (standard deviation "
         f"{money(deviation)}): "
     )
@@ -39,10 +39,6 @@ def proof(metrics: Metrics) -> str:
     what = "a gain" if mean > 0 else "a loss"
     where = "of this simulated market" if metrics["simulated"] else "such as these"
     return start + f"{what} that chance alone seldom gives (t = {number(t)}), on days {where}."
-
-
-def _sessions(sessions: int) -> str:
-    return f"{sessions:,} session{'s' * (sessions != 1)}"
 
 
 def interval(metrics: Metrics) -> str:
@@ -58,7 +54,7 @@ def interval(metrics: Metrics) -> str:
         f"{metrics['bootstrap']['resamples']:,} resamples)."
     )
     if metrics["sessions"] < FEW_SESSIONS:
-        text += f" From {_sessions(metrics['sessions'])} the interval is too narrow."
+        text += f" From {count(metrics['sessions'], 'session')} the interval is too narrow."
     return text
 
 
@@ -164,8 +160,8 @@ def _settlement(result: BacktestResult) -> list[str]:
     dates = listing([day(each) for each in near], most=5)
     return [
         text,
-        f"Within {percent(NEAR_STRIKE, 1)} of the strike at the close, where assignment is "
-        f"anyone's guess: {dates}.",
+        f"Within {percent(NEAR_STRIKE, 1)} of the strike at the close, where assignment could "
+        f"have gone either way: {dates}.",
     ]
 
 

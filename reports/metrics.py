@@ -91,6 +91,7 @@ def _daily_figures(result: BacktestResult, daily: Floats) -> Metrics:
     sharpes = samples.sharpes if daily.size >= statistics.FEWEST_SESSIONS else np.empty(0)
     return {
         "max_drawdown": statistics.max_drawdown(result.equity.equity, result.starting_cash),
+        "max_drawdown_by_day": statistics.max_drawdown(daily.cumsum(), 0.0),
         "daily_mean": daily.mean() if daily.size else np.nan,
         "daily_sd": statistics.spread_of(daily),
         "daily_mean_interval": statistics.interval(samples.means),

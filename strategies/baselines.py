@@ -123,4 +123,5 @@ def _mix(figure: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
 
 def _certain(action: npt.NDArray[np.integer]) -> Floats:
     """Probability one for `action` [...], as [..., 3]."""
-    return (np.asarray(action)[..., None] == np.arange(ACTIONS)).astype(np.float64)
+    certain: Floats = (np.asarray(action)[..., None] == np.arange(ACTIONS)).astype(np.float64)
+    return certain

@@ -21,8 +21,9 @@ PNL_SCALE = 1000.0
 COUNT = len(FEATURES)
 
 _TINY = float(np.finfo(np.float32).tiny)
-_LOWEST = np.array([0, _TINY, _TINY, 0, -100, 0, 0, 0], np.float32)
-_HIGHEST = np.array([1, np.finfo(np.float32).max, 5, 1, 100, 1, 1, 1], np.float32)
+LOWEST = np.array([0, _TINY, _TINY, 0, -100, 0, 0, 0], np.float32)
+HIGHEST = np.array([1, np.finfo(np.float32).max, 5, 1, 100, 1, 1, 1], np.float32)
+"""Bounds of the features, both inclusive."""
 
 
 def risk_score(open_fraction: Array, since_open: Array, atm_iv: Array, risk: RiskSettings) -> Array:
@@ -78,14 +79,14 @@ def feature_vector(
 
 def are_valid(features: npt.NDArray[np.float32]) -> npt.NDArray[np.bool_]:
     """[...] whether each vector [..., 8] lies within the bounds; NaN never does."""
-    inside = (features >= _LOWEST) & (features <= _HIGHEST)
+    inside = (features >= LOWEST) & (features <= HIGHEST)
     holding = features[..., 3]
     return np.asarray(inside.all(axis=-1) & ((holding == 0) | (holding == 1)))
 
 
 def fault(features: npt.NDArray[np.float32]) -> str:
     """Which feature of one vector [8] is out of bounds, in words; empty when all is well."""
-    for name, value, low, high in zip(FEATURES, features, _LOWEST, _HIGHEST, strict=True):
+    for name, value, low, high in zip(FEATURES, features, LOWEST, HIGHEST, strict=True):
         if not low <= value <= high:
             return f"feature {name} is {value:g}, allowed {low:g} to {high:g}"
     return "" if are_valid(features) else f"feature has_position is {features[3]:g}, not 0 or 1"

@@ -131,8 +131,8 @@ def _deep_width(
         for _ in range(3)
     )
     edge = figures.LOOSE_FROM + figures.LOOSE_SLOPE * np.log(np.clip(size / (1 - size), 0.01, 99))
-    least, most = figures.LOOSE_CENTS
-    loose = np.where(fair.deviations > edge, np.rint(least + (most - least) * size), 0.0)
+    usual = np.interp(fair.inside, figures.LOOSE_DISTANCE, figures.LOOSE_CENTS)
+    loose = np.where(fair.deviations > edge, np.rint(usual * (0.75 + 0.5 * size)), 0.0)
     return np.where(mode < _wide_share(path, fair.inside), _wide_width(fair.inside, size), loose), below
 
 
@@ -151,7 +151,7 @@ def _wide_share(path: DayPath, inside: Floats) -> Floats:
 def _wide_width(inside: Floats, size: npt.NDArray[np.float32]) -> Floats:
     least, start, slope, cap = figures.WIDE_CENTS
     most = np.minimum(start + slope * np.maximum(inside, 0.0), cap)
-    return np.asarray(np.rint(least + (most - least) * size))
+    return np.asarray(np.rint(least + (most - least) * size**0.7))
 
 
 def _stressed(value: Floats, stress: Floats, luck: npt.NDArray[np.float32]) -> Floats:

@@ -1,26 +1,29 @@
-"""The underlying and the volatility the market quotes: one day, and the chain of days before it.
-
-A day starts from a `Climate` (yesterday's close and the slow part of volatility) and ends in the
-next one. The days are walked once from a fixed first date, so that a day is the same whichever
-range it is asked in; only the climates are kept, a path is walked again when it is needed.
-"""
+"""One simulated day of the underlying and of the volatility the market quotes."""
 
 from dataclasses import dataclass
 from datetime import date, timedelta
-from functools import cache, lru_cache
-from threading import Lock
+from enum import IntEnum
 
 import numpy as np
-import numpy.typing as npt
 
-from errors import DataError
-from feeds.sessions import Session, sessions_between
+from feeds.sessions import Session
 from feeds.simulation import calibration as figures
 from feeds.simulation.calibration import Floats
+from feeds.simulation.day_shape import DayShape, day_shape
 
-FIRST_DATE, LAST_DATE = date(2021, 1, 4), date(2027, 12, 31)
-PATH_STREAM, QUOTE_STREAM, FAULT_STREAM = 0, 1, 2
-"""Independent random numbers of a day; asking for other quotes never moves the path."""
+WEDNESDAY = 2
+ANNOUNCEMENTS = {1: -1, 3: 2, 4: -1, 6: 2, 7: -1, 9: 2, 10: -1, 12: 1}
+"""Month: which of its Wednesdays."""
+
+
+class Stream(IntEnum):
+    """Independent random numbers of a day: asking for other quotes never moves the path."""
+
+    PATH = 0
+    QUOTES = 1
+    ROWS = 2
+    STRIKES = 3
+    SPOILED = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,17 +35,40 @@ class Climate:
 
 
 @dataclass(frozen=True, slots=True)
+class Character:
+    """What kind of day it is, drawn before the open.
+
+    Attributes:
+        gap: overnight shock in deviations.
+        slow: slow part of the volatility level.
+        level: IV at 10:00, before the state of the morning and any announcement.
+        expected_ratio: realised over implied volatility to be expected at that level.
+        luck: factor on it, mean one.
+        closing: factor on the variance of the close, mean one.
+        skew: shift of the smile's slope.
+        event: variance of an announcement in units of W(10:00), 0 on other days.
+    """
+
+    gap: float
+    slow: float
+    level: float
+    expected_ratio: float
+    luck: float
+    closing: float
+    skew: float
+    event: float
+
+
+@dataclass(frozen=True, slots=True)
 class DayPath:
-    """A simulated day, one row a minute from the open to the close, N = 391 (211 on half days).
+    """A simulated day, one row a minute from the open to the close: N = 391, 211 on half days.
 
     Attributes:
         session: the trading day.
         price: [N] dollars, not yet rounded to cents.
         total: [N] square root of the variance that the market prices until expiry (no unit).
-        profile: [N] profile minutes 0 to 390 (see `calibration`).
-        level: the day's IV at 10:00, before the state of the morning and any announcement.
-        ratio: realised over implied volatility the day was drawn with, noise aside.
-        skew: shift of the smile's slope, the day's own.
+        profile: [N] profile minutes, see `calibration`.
+        character: what kind of day it is.
         event: row of an announcement, None on other days.
         after: the climate it leaves behind.
     """
@@ -51,200 +77,135 @@ class DayPath:
     price: Floats
     total: Floats
     profile: Floats
-    level: float
-    ratio: float
-    skew: float
+    character: Character
     event: int | None
     after: Climate
 
 
-def generator(seed: int, day: date, stream: int) -> np.random.Generator:
-    """The random numbers of one purpose on one day; numpy's global state plays no part."""
+def generator(seed: int, day: date, stream: Stream) -> np.random.Generator:
+    """The random numbers for one purpose on one day; numpy's global state plays no part."""
     return np.random.default_rng([seed, day.toordinal(), stream])
 
 
 def announcement_days(year: int) -> tuple[date, ...]:
-    """Eight Wednesdays of a year on the pattern of the FOMC's (its very dates in 2026)."""
-    last = {1: -1, 3: 2, 4: -1, 6: 2, 7: -1, 9: 2, 10: -1, 12: 1}
-    return tuple(_wednesdays(year, month)[which] for month, which in last.items())
+    """Eight Wednesdays of a year on the pattern of the FOMC (its very dates in 2026)."""
+    return tuple(_wednesdays(year, month)[which] for month, which in ANNOUNCEMENTS.items())
 
 
 def _wednesdays(year: int, month: int) -> list[date]:
-    first = date(year, month, 1)
-    days = (first + timedelta(days=n) for n in range(31))
-    return [day for day in days if day.month == month and day.weekday() == 2]
+    days = (date(year, month, 1) + timedelta(days=n) for n in range(31))
+    return [day for day in days if day.month == month and day.weekday() == WEDNESDAY]
 
 
 def walk_day(session: Session, before: Climate, seed: int) -> DayPath:
     """The path of `session` after the climate `before`."""
-    rng = generator(seed, session.date, PATH_STREAM)
-    gap_shock = float(_heavy(rng, figures.GAP_DEGREES, 1)[0])
-    slow_shock, fast, luck, close, skew, event = rng.standard_normal(6)
-    leverage = figures.GAP_LEVERAGE
-    slow_shock = -leverage * gap_shock + np.sqrt(1 - leverage**2) * slow_shock
-    memory = figures.SLOW_MEMORY
-    slow = memory * before.slow + np.sqrt(1 - memory**2) * slow_shock
-    level = volatility_level(slow, fast)
-    ratio = expected_ratio(level) * _lognormal(luck, figures.RATIO_DEVIATION)
-    event_variance = 0.0
-    if session.date in announcement_days(session.date.year) and session.minutes > 300:
-        event_variance = figures.EVENT_VARIANCE * _lognormal(event, figures.EVENT_WIDTH)
-    shape = _shape(int(session.minutes))
-    state, shocks = _state(rng, shape, figures.SURPRISE_SHARE * np.log(ratio / expected_ratio(level)))
-    closing = _lognormal(close, figures.CLOSE_WIDTH)
-    at_ten = level**2 * (360 / figures.MINUTES_A_YEAR) * session.minutes / 390
-    growth = np.exp(2 * state)
-    total = at_ten * growth * (shape.left + shape.close * (closing - 1) + event_variance * shape.event)
-    spent = shape.spent * np.where(shape.at_close, closing, 1.0) - event_variance * np.diff(shape.event)
-    variance = ratio**2 * at_ten * growth[:-1] / shape.growth * spent
-    returns = np.sqrt(variance) * shocks - variance / 2
-    opening = before.log_price + _gap(session.date, before.log_price, level, gap_shock)
+    rng = generator(seed, session.date, Stream.PATH)
+    character = _draw_character(rng, session.date, before)
+    shape = day_shape(int(session.minutes))
+    state, shocks = _walk_state(rng, shape, figures.SURPRISE_SHARE * np.log(character.luck))
+    quoted, realised = _variances(character, shape, state, session.minutes)
+    returns = np.sqrt(realised) * shocks - realised / 2
+    opening = before.log_price + _gap(session.date, before.log_price, character)
     log_price = opening + np.concatenate(([0.0], np.cumsum(returns)))
+    announced = int(session.minutes) - figures.ANNOUNCEMENT_BEFORE_CLOSE
     return DayPath(
         session=session,
         price=np.exp(log_price),
-        total=np.sqrt(total),
+        total=np.sqrt(quoted),
         profile=shape.profile,
-        level=level,
-        ratio=ratio,
-        skew=float(skew) * figures.SKEW_DEVIATION,
-        event=int(session.minutes) - 120 if event_variance else None,
-        after=Climate(float(log_price[-1]), float(slow)),
+        character=character,
+        event=announced if character.event else None,
+        after=Climate(float(log_price[-1]), character.slow),
     )
 
 
-def volatility_level(slow: float, fast: float) -> float:
-    """IV at 10:00 from the slow and the fast normal factor."""
-    share = figures.SLOW_SHARE
-    g = np.sqrt(share) * slow + np.sqrt(1 - share) * fast
-    return float(figures.LEVEL_FLOOR + figures.LEVEL_SCALE * np.exp(figures.LEVEL_WIDTH * g))
+def _draw_character(rng: np.random.Generator, day: date, before: Climate) -> Character:
+    gap = float(_heavy(rng, figures.GAP_DEGREES, 1)[0])
+    news, fast, luck, closing, skew, event = (float(x) for x in rng.standard_normal(6))
+    memory, leverage = figures.SLOW_MEMORY, figures.GAP_LEVERAGE
+    news = -leverage * gap + _rest(leverage) * news
+    slow = memory * before.slow + _rest(memory) * news
+    g = np.sqrt(figures.SLOW_SHARE) * slow + np.sqrt(1 - figures.SLOW_SHARE) * fast
+    level = float(figures.LEVEL_FLOOR + figures.LEVEL_SCALE * np.exp(figures.LEVEL_WIDTH * g))
+    announced = figures.EVENT_VARIANCE * _lognormal(event, figures.EVENT_WIDTH)
+    return Character(
+        gap=gap,
+        slow=slow,
+        level=level,
+        expected_ratio=expected_ratio(level),
+        luck=_lognormal(luck, figures.RATIO_DEVIATION),
+        closing=_lognormal(closing, figures.CLOSE_WIDTH),
+        skew=skew * figures.SKEW_DEVIATION,
+        event=announced if day in announcement_days(day.year) else 0.0,
+    )
 
 
 def expected_ratio(level: float) -> float:
     """Realised over implied volatility to be expected at a level of IV (a modelling choice)."""
     high, low = figures.RATIO_HIGH_IV, figures.RATIO_LOW_IV
-    return float(high + (low - high) / (1 + (level / figures.RATIO_PIVOT) ** figures.RATIO_POWER))
+    return high + (low - high) / (1 + (level / figures.RATIO_PIVOT) ** figures.RATIO_POWER)
+
+
+def _variances(
+    character: Character, shape: DayShape, state: Floats, minutes: float
+) -> tuple[Floats, Floats]:
+    """Variance the market prices until the close [N] and that of each minute's return [N - 1].
+
+    Both hang on the state of the day; the second is the first's decline on average days, times the
+    squared ratio of realised to implied volatility.
+    """
+    after_ten = (figures.PROFILE_MINUTES - figures.TEN_O_CLOCK) / figures.PROFILE_MINUTES
+    at_ten = character.level**2 * after_ten * minutes / figures.MINUTES_A_YEAR
+    growth = np.exp(2 * state)
+    left = shape.left + (character.closing - 1) * shape.closing_left
+    spent = shape.spent * np.where(shape.closing, character.closing, 1.0)
+    quoted = at_ten * growth * (left + character.event * shape.event_left)
+    spent = spent - character.event * np.diff(shape.event_left)
+    ratio = character.expected_ratio * character.luck
+    return quoted, ratio**2 * at_ten * growth[:-1] / shape.growth * spent
+
+
+def _walk_state(
+    rng: np.random.Generator, shape: DayShape, target: float
+) -> tuple[Floats, Floats]:
+    """Log state of total volatility [N] and the return shocks [N - 1] that help to drive it.
+
+    The state is an AR(1) around a drift to `target`, summed up in one go.
+    """
+    count = shape.spent.size
+    shocks = _with_jumps(rng, _heavy(rng, figures.SHOCK_DEGREES, count))
+    own = _heavy(rng, figures.STATE_DEGREES, count)
+    moves = shape.deviation * (_rest(shape.leverage) * own - shape.leverage * shocks)
+    moved = np.concatenate(([0.0], np.cumsum(moves / shape.decay[1:])))
+    return shape.decay * moved + target * (1 - shape.decay), shocks
+
+
+def _with_jumps(rng: np.random.Generator, shocks: Floats) -> Floats:
+    least, mean = figures.JUMP_SIZE
+    count = rng.poisson(figures.JUMPS_A_DAY)
+    where = rng.integers(0, shocks.size, count)
+    shocks[where] += rng.choice((-1.0, 1.0), count) * (least + rng.exponential(mean - least, count))
+    return shocks
+
+
+def _gap(day: date, log_price: float, character: Character) -> float:
+    """The overnight return: a shock scaled with volatility, and a pull to the long-run line."""
+    line = np.interp(day.toordinal(), figures.LINE_ORDINALS, np.log(figures.LINE_DOLLARS))
+    away = log_price - float(line)
+    pull = figures.LINE_PULL * away * (1 + (away / figures.LINE_BAND) ** 2)
+    return figures.GAP_DEVIATION * character.level / figures.GAP_LEVEL * character.gap - pull
+
+
+def _rest(correlation: Floats | float) -> Floats:
+    """Weight of the independent part beside a correlated one."""
+    return np.sqrt(1 - np.square(correlation))
 
 
 def _lognormal(shock: float, deviation: float) -> float:
-    """exp(deviation x shock), its mean one."""
+    """exp(deviation x shock), scaled to a mean of one."""
     return float(np.exp(deviation * shock - deviation**2 / 2))
 
 
 def _heavy(rng: np.random.Generator, degrees: float, count: int) -> Floats:
     """Student's t of unit variance."""
     return np.asarray(rng.standard_t(degrees, count) * np.sqrt((degrees - 2) / degrees))
-
-
-def _gap(day: date, log_price: float, level: float, shock: float) -> float:
-    """The overnight return: a shock scaled with volatility, and a pull to the long-run line."""
-    line = np.interp(day.toordinal(), figures.LEVEL_ORDINALS, np.log(figures.LEVEL_DOLLARS))
-    away = log_price - float(line)
-    pull = figures.LEVEL_PULL * away * (1 + (away / figures.LEVEL_BAND) ** 2)
-    return float(figures.GAP_DEVIATION * level / 0.23 * shock - pull)
-
-
-@dataclass(frozen=True, slots=True)
-class _Shape:
-    """What all days of one length share; arrays [N], or [N - 1] for steps."""
-
-    profile: Floats
-    left: Floats
-    close: Floats
-    event: Floats
-    spent: Floats
-    at_close: npt.NDArray[np.bool_]
-    deviation: Floats
-    leverage: Floats
-    decay: Floats
-    growth: Floats
-
-
-@cache
-def _shape(minutes: int) -> _Shape:
-    profile = np.linspace(0.0, figures.PROFILE_MINUTES, minutes + 1)
-    left = np.interp(profile, figures.VARIANCE_LEFT_MINUTES, figures.VARIANCE_LEFT)
-    spent = np.diff(np.interp(profile, np.arange(391.0), _cumulative_variance()))
-    step = figures.PROFILE_MINUTES / minutes
-    start = profile[:-1]
-    deviation = np.interp(start, figures.STATE_MINUTES, figures.STATE_DEVIATION)
-    announced = figures.PROFILE_MINUTES - figures.ANNOUNCEMENT_MINUTES_BEFORE_CLOSE
-    talk = np.clip(1 - (profile - announced) / figures.EVENT_TALK_MINUTES, 0, 1)
-    deviation = deviation * np.sqrt(step / 5)
-    decay = figures.STATE_MEMORY**profile
-    spread = decay[:-1] ** 2 * np.concatenate(([0.0], np.cumsum((deviation / decay[1:]) ** 2)[:-1]))
-    return _Shape(
-        profile=profile,
-        left=left,
-        close=np.minimum(figures.CLOSE_SHARE, figures.CLOSE_FRACTION * left),
-        event=np.where(profile <= announced, 1.0, (1 - figures.EVENT_FIRST_SHARE) * talk),
-        spent=spent,
-        at_close=start >= figures.PROFILE_MINUTES - figures.CLOSE_MINUTES,
-        deviation=deviation,
-        leverage=np.interp(start, figures.STATE_MINUTES, figures.STATE_LEVERAGE),
-        decay=decay,
-        growth=np.exp(2 * spread),
-    )
-
-
-def _cumulative_variance() -> Floats:
-    """[391] realised variance since the open by profile minute; 1 is that from 10:00 to 16:00."""
-    minutes = np.repeat(figures.FIVE_MINUTE_VARIANCE, 5)
-    for part, weights in ((slice(0, 5), figures.FIRST_MINUTES), (slice(-5, None), figures.LAST_MINUTES)):
-        minutes[part] *= weights / weights.mean()
-    sums = np.concatenate(([0.0], np.cumsum(minutes)))
-    return np.asarray(sums / (sums[-1] - sums[figures.TEN_O_CLOCK]))
-
-
-def _state(rng: np.random.Generator, shape: _Shape, target: float) -> tuple[Floats, Floats]:
-    """Log state of total volatility [N] and the return shocks [N - 1] that help to drive it."""
-    count = shape.spent.size
-    shocks = _with_jumps(rng, _heavy(rng, figures.SHOCK_DEGREES, count))
-    own = _heavy(rng, figures.STATE_DEGREES, count)
-    moves = shape.deviation * (-shape.leverage * shocks + np.sqrt(1 - shape.leverage**2) * own)
-    moved = np.concatenate(([0.0], np.cumsum(moves / shape.decay[1:])))
-    return shape.decay * moved + target * (1 - shape.decay), shocks
-
-
-def _with_jumps(rng: np.random.Generator, shocks: Floats) -> Floats:
-    count = rng.poisson(figures.JUMPS_A_DAY)
-    where = rng.integers(0, shocks.size, count)
-    least, mean = figures.JUMP_SIZE
-    size = least + rng.exponential(mean - least, count)
-    shocks[where] += rng.choice((-1.0, 1.0), count) * size
-    return shocks
-
-
-class History:
-    """The walk of one seed through all sessions since the first date."""
-
-    def __init__(self, seed: int) -> None:
-        """Nothing is walked yet."""
-        self._seed = seed
-        self._sessions = sessions_between(FIRST_DATE, LAST_DATE)
-        self._index = {session.date: i for i, session in enumerate(self._sessions)}
-        self._before = [Climate(float(np.log(figures.LEVEL_DOLLARS[0])), 0.0)]
-        self._lock = Lock()
-
-    def path(self, session: Session) -> DayPath:
-        """The path of a session, about a tenth of a millisecond once its past is walked.
-
-        Raises `DataError` outside 2021 to 2027.
-        """
-        index = self._index.get(session.date)
-        if index is None:
-            raise DataError(
-                f"{session.date} cannot be simulated: choose sessions from {FIRST_DATE} "
-                f"to {LAST_DATE}"
-            )
-        with self._lock:
-            while len(self._before) <= index:
-                past = self._sessions[len(self._before) - 1]
-                self._before.append(walk_day(past, self._before[-1], self._seed).after)
-        return walk_day(session, self._before[index], self._seed)
-
-
-@lru_cache(maxsize=4)
-def history(seed: int) -> History:
-    """The one history of a seed, shared by all markets made from it."""
-    return History(seed)

@@ -26,21 +26,29 @@ class FairValues:
 
 
 def smile(z: Floats, profile: Floats, skew: float = 0.0) -> Floats:
-    """iv / atm iv at z = ln(K / F) / (atm_iv sqrt(T)), [T, K], at profile minutes [T]."""
-    a, b, c, put, call = (
-        np.interp(profile, figures.SMILE_MINUTES, column)[:, None]
-        for column in (
-            figures.SMILE_A + skew,
-            figures.SMILE_B,
-            figures.SMILE_C,
-            figures.PUT_WING,
-            figures.CALL_WING,
-        )
-    )
+    """iv / atm iv at z = ln(K / F) / (atm_iv sqrt(T)), [T, K], at profile minutes [T].
+
+    A cubic near the money, then wings that start on the published slope and level off.
+    """
+    a, b, c = (_by_time(column, profile) for column in _CUBIC)
     near = np.clip(z, -figures.SMILE_REACH, figures.SMILE_REACH)
+    wings = np.zeros(z.shape)
     beyond = z - near
-    wings = np.where(beyond < 0, put, call) * beyond
-    return np.asarray(1 + near * (a + near * (b + near * c)) + wings)
+    for side, (slope, reach) in ((beyond < 0, _PUT_WING), (beyond > 0, _CALL_WING)):
+        length = _by_time(reach, profile)
+        rise = _by_time(slope, profile) * -np.sign(z) * length * np.expm1(-np.abs(beyond) / length)
+        wings[side] = rise[side]
+    return np.asarray(1 + near * (a + skew + near * (b + near * c)) + wings)
+
+
+_CUBIC = (figures.SMILE_A, figures.SMILE_B, figures.SMILE_C)
+_PUT_WING = (figures.PUT_WING, figures.PUT_WING_REACH)
+_CALL_WING = (figures.CALL_WING, figures.CALL_WING_REACH)
+
+
+def _by_time(column: Floats, profile: Floats) -> Floats:
+    """[T, 1] a column of the smile's table at profile minutes [T]."""
+    return np.asarray(np.interp(profile, figures.SMILE_MINUTES, column)[:, None])
 
 
 def fair_values(path: DayPath, strikes: Floats) -> FairValues:

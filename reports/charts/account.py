@@ -18,6 +18,7 @@ from reports.charts.style import (
     money_axis,
     month_labels,
     month_starts,
+    room_for_zero,
     session_position,
     zero_line,
 )
@@ -47,6 +48,7 @@ def equity(result: BacktestResult) -> Figure:
         date_ticks(axes, [session.date for session in result.sessions])
     money_axis(upper)
     money_axis(lower, most=3)
+    room_for_zero(lower, fall)
     return figure
 
 
@@ -71,6 +73,7 @@ def _bars(result: BacktestResult, daily: Floats) -> Figure:
     axes.bar(np.arange(daily.size) + 0.5, daily, width=width, color=colours(daily))
     zero_line(axes)
     money_axis(axes)
+    room_for_zero(axes, daily)
     date_ticks(axes, [session.date for session in result.sessions], most=12)
     axes.grid(axis="x", which="both", visible=False)
     axes.set_title("Net P&L of each session")

@@ -18,7 +18,6 @@ from reports.charts.style import (
     colours,
     date_ticks,
     money_axis,
-    nothing,
     zero_line,
 )
 from reports.formatting import money, money_interval
@@ -39,8 +38,6 @@ _LOOKS = (
 
 def baselines(result: BacktestResult) -> Figure:
     """Net P&L added up session by session, the run and every baseline."""
-    if not result.baselines:
-        return nothing("No baselines were run")
     figure = blank(3.6)
     axes = figure.subplots()
     for number, (name, daily) in enumerate(daily_series(result).items()):
@@ -66,8 +63,6 @@ def baselines(result: BacktestResult) -> Figure:
 
 def fill_ladder(metrics: Metrics) -> Figure:
     """The same trades at the mid, at the quoted side, and a tick worse."""
-    if not metrics["trades"]:
-        return nothing("No trades")
     names = ("a tick worse than natural", "natural: bid to sell, ask to buy", "mid")
     keys = ("pnl_at_natural_plus_tick", "net_pnl", "pnl_at_mid")
     values = np.array([metrics[key] for key in keys])
@@ -89,8 +84,6 @@ def bootstrap(result: BacktestResult) -> Figure:
     """Where the mean daily P&L could lie, had other days of the same kind come."""
     daily = daily_pnl(result.trades, result.sessions)
     means = statistics.bootstrap(daily).means
-    if not means.size or np.ptp(means) == 0:
-        return nothing("Too little variety among the sessions to resample them")
     low, high = statistics.interval(means)
     figure = blank(2.8)
     axes = figure.subplots()

@@ -16,7 +16,6 @@ from reports.charts.style import (
     blank,
     clock_axis,
     money_axis,
-    nothing,
     zero_line,
 )
 from reports.formatting import day as day_name
@@ -31,8 +30,6 @@ _BIN_MINUTES = 5
 def through_the_day(result: BacktestResult, chosen: date) -> Figure:
     """Delta and theta while a position was held: the chosen session before all the others."""
     table = result.exposure
-    if not table.ts.size:
-        return nothing("No position was held")
     opens = np.array([session.open_ns for session in result.sessions])
     number = np.searchsorted(opens, table.ts, side="right") - 1
     minutes = (table.ts - opens[number]) / NANOSECONDS_A_MINUTE

@@ -92,9 +92,15 @@ def money_axis(axes: Axes, axis: str = "y", most: int = 6) -> None:
     which.set_major_formatter(FuncFormatter(label))
 
 
+def room_for_zero(axes: Axes, values: Floats) -> None:
+    """Show at least a dollar on each side where all `values` are zero."""
+    if not np.any(values):
+        axes.set_ylim(-1, 1)
+
+
 def whole_numbers(axes: Axes) -> None:
     """Label the x axis, which counts things, in whole numbers."""
-    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(6, integer=True, min_n_ticks=1))
 
 
 def zero_line(axes: Axes) -> None:
@@ -169,12 +175,3 @@ def clock_axis(axes: Axes, first: float = 0.0, last: float = 390.0) -> None:
 def minutes_of(ts: Integers, session: SessionFacts) -> Floats:
     """[n] minutes since the session's open."""
     return np.asarray((ts - session.open_ns) / NANOSECONDS_A_MINUTE)
-
-
-def nothing(text: str, height: float = 1.6) -> Figure:
-    """A picture that says why there is nothing to draw."""
-    figure = blank(height)
-    axes = figure.subplots()
-    axes.set_axis_off()
-    axes.text(0.5, 0.5, text, ha="center", va="center", color=GREY, fontsize=11)
-    return figure

@@ -18,7 +18,6 @@ from reports.charts.style import (
     clock_axis,
     colours,
     money_axis,
-    nothing,
     whole_numbers,
     zero_line,
 )
@@ -27,14 +26,11 @@ from reports.result import BacktestResult, Floats
 from reports.trades import session_of, trade_arrays
 from vocabulary import ExitReason
 
-NO_TRADES = "No trades"
 _BIN_MINUTES = 30
 
 
 def pnl_of_each(result: BacktestResult) -> Figure:
     """Net P&L of every trade in order, and how the amounts are distributed."""
-    if not result.trades:
-        return nothing(NO_TRADES)
     pnl = trade_arrays(result.trades).net_pnl
     figure = blank(3.2)
     left, right = figure.subplots(1, 2, width_ratios=[2.4, 1], sharey=True)
@@ -69,8 +65,6 @@ def _distribution(axes: Axes, pnl: Floats) -> None:
 
 def by_entry_time(result: BacktestResult) -> Figure:
     """Net P&L against the time of entry, with the mean of each half hour."""
-    if not result.trades:
-        return nothing(NO_TRADES)
     opens = {session.date: session.open_ns for session in result.sessions}
     minutes = np.array(
         [(t.entered_ts - opens[session_of(t)]) / NANOSECONDS_A_MINUTE for t in result.trades]
@@ -83,9 +77,10 @@ def by_entry_time(result: BacktestResult) -> Figure:
         (is_put, PURPLE, "o", "put sold"),
         (~is_put, ORANGE, "^", "call sold"),
     ):
-        dots: Look = {"s": 30, "alpha": 0.85, "linewidth": 0.4, "edgecolor": "white"}
+        dots: Look = {"zorder": 3, "s": 30, "alpha": 0.85, "linewidth": 0.4, "edgecolor": "white"}
         axes.scatter(minutes[chosen], pnl[chosen], color=colour, marker=marker, label=name, **dots)
     _mean_by_half_hour(axes, minutes, pnl)
+    axes.margins(y=0.1)
     zero_line(axes)
     money_axis(axes)
     clock_axis(axes)
@@ -106,8 +101,6 @@ def _mean_by_half_hour(axes: Axes, minutes: Floats, pnl: Floats) -> None:
 
 def exits(result: BacktestResult) -> Figure:
     """How often each exit happened, and what it earned."""
-    if not result.trades:
-        return nothing(NO_TRADES)
     pnl: dict[ExitReason, list[float]] = defaultdict(list)
     for trade in result.trades:
         pnl[trade.exit_reason].append(trade.net_pnl)

@@ -10,7 +10,7 @@ from hypothesis import strategies as some
 from hypothesis.extra import numpy as arrays
 
 from errors import SettingError
-from feeds import option_maths, quotes
+from feeds import quotes
 from feeds.option_maths import (
     atm_index,
     atm_volatility,
@@ -187,6 +187,43 @@ def test_the_lower_strike_wins_a_tie() -> None:
     np.testing.assert_array_equal(chain.nearest(), [[20, 20], [21, 21], [20, 20]])
 
 
+@pytest.mark.parametrize(
+    ("quoted", "expected"),
+    [
+        ([0], 0),  # only the far ends
+        ([40], 40),
+        ([0, 40], 40),  # 20.13 below, 19.87 above
+        ([14, 25], 25),  # 25 is within five strikes of spot, 14 is not and is farther
+        ([], -1),
+    ],
+)
+def test_far_strikes_count_where_no_near_one_is_quoted(quoted: list[int], expected: int) -> None:
+    chain = market(2)
+    chain.spot[:] = 600.13
+    gone = np.setdiff1d(np.arange(41), quoted)
+    chain.bid[1, CALL], chain.ask[1, CALL] = 1.0, 1.02
+    chain.bid[1, CALL, gone] = np.nan
+    assert chain.nearest()[1, CALL] == expected
+    assert chain.nearest()[0, CALL] == 20
+
+
+def test_a_near_strike_beyond_the_window_beats_a_far_one_within_it() -> None:
+    thousandths = np.array([*range(594_000, 600_001, 1_000), 640_000])
+    bid = np.full((1, 2, thousandths.size), np.nan)
+    bid[:, :, [0, 7]] = 1.0
+    spot, strikes = np.array([600.0]), thousandths / 1000
+    chain = Market(spot, thousandths, strikes, bid, bid + 0.02, np.ones(1))
+    np.testing.assert_array_equal(chain.nearest(), [[0, 0]])
+
+
+def test_binary_dust_decides_no_tie() -> None:
+    thousandths = np.array([512_002, 512_003])
+    spot, bid = np.array([512.0025]), np.ones((1, 2, 2))
+    assert spot * 1000 > 512_002.5
+    chain = Market(spot, thousandths, thousandths / 1000, bid, bid, np.ones(1))
+    np.testing.assert_array_equal(chain.nearest(), [[0, 0]])
+
+
 def test_without_a_quote_or_a_spot_there_is_no_strike_at_the_money() -> None:
     chain = market(3)
     chain.bid[0, CALL] = np.nan
@@ -271,7 +308,7 @@ def test_greeks_of_each_right_are_those_at_the_shared_volatility() -> None:
 # --- no look-ahead, nothing left out -------------------------------------------------------------
 
 
-def everything(chain: Market) -> list[Floats]:
+def everything(chain: Market) -> list[npt.NDArray[np.generic]]:
     forward = chain.forward()
     greeks = chain_greeks(forward, chain.strikes, chain.bid, chain.ask, chain.years)
     return [forward, chain.nearest(), chain.volatility(), *greeks]
@@ -308,7 +345,3 @@ def test_a_chain_without_strikes_or_rows_has_empty_answers() -> None:
     assert np.isnan(volatility).all()
     assert {column.shape for column in greeks} == {(3, 2, 0)}
     assert {column.shape[0] for column in everything(market(0))} == {0}
-
-
-def test_the_model_is_offered_by_option_maths_too() -> None:
-    assert {"Greeks", "option_price", "volatility_and_greeks"} <= set(option_maths.__all__)

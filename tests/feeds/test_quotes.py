@@ -27,6 +27,7 @@ NAN, INF = np.nan, np.inf
         (1.00, INF, NAN, NAN),
         (-INF, 1.00, NAN, NAN),
         (INF, INF, NAN, NAN),
+        (INF, NAN, NAN, NAN),
     ],
 )
 def test_only_believable_sides_survive_cleaning(
