@@ -1,6 +1,6 @@
 """The simulated broker: fills options at the bid or ask of a later snapshot, settles at expiry.
 
-It trades `OptionContract`s of a `ChainFeed`, market and limit orders, one session at a time. What a
+It trades `OptionContract`s of one `ChainFeed`, market and limit orders, a session at a time. What a
 fill is, costs and settles at is decided by `brokers.fills` alone. docs/execution.md tells the order
 of things at a snapshot. Prices are dollars a share, cash is dollars.
 """
@@ -16,6 +16,7 @@ from brokers import fills
 from brokers.base import DeskBroker
 from brokers.option_commission import OptionCommission
 from feeds.chain import ChainSnapshot, Quote
+from feeds.chain_feed import ChainFeed
 from feeds.option_contract import OptionContract
 from settings import FillSettings
 from vocabulary import ExitReason, Fill
@@ -47,6 +48,7 @@ class ChainBroker(DeskBroker):
         self.settings = settings if settings is not None else FillSettings()
         self.startingcash = self._cash = float(cash)
         self.positions: dict[OptionContract, Position] = {}
+        self._feed: ChainFeed | None = None
         self._worth = 0.0
         self._marks: dict[OptionContract, float] = {}
         self._owners: dict[OptionContract, bt.Strategy] = {}
@@ -83,7 +85,8 @@ class ChainBroker(DeskBroker):
         else:
             order.accept(self)
             order.addinfo(fills=[])
-            now, latency = order.data.feed.snapshot().ts, self.settings.latency_seconds
+            self._feed = order.data.feed
+            now, latency = self._feed.snapshot().ts, self.settings.latency_seconds
             due = fills.due_ts(now, latency, order.info.get("good_after"))
             self._working.append(_Working(order, due))
         self.tell(order)
@@ -99,22 +102,19 @@ class ChainBroker(DeskBroker):
             self.tell(order)
 
     def next(self) -> None:
-        """One snapshot: fill working orders, settle at the close, mark positions."""
-        if not self._working and not self.positions:
+        """One snapshot: fill working orders, then mark positions, or settle them at the close."""
+        if self._feed is None or not (self._working or self.positions):
             return
-        for working in tuple(self._working):
-            snapshot = working.order.data.feed.snapshot()
-            if snapshot.ts >= working.due_ts:
-                self._try_fill(working, snapshot)
-        for contract in tuple(self.positions):
-            self._attend(contract, contract.feed.snapshot())
-        for working in tuple(self._working):
-            if _is_closed(working.order.data.feed.snapshot()):
-                self.cancel(working.order, "session_end")
+        snapshot = self._feed.snapshot()
+        if snapshot.minutes_until_close <= 0:
+            self._end_session(snapshot)
+        elif not fills.is_last_minute(snapshot.minutes_until_close):
+            for working in tuple(self._working):
+                if snapshot.ts >= working.due_ts:
+                    self._try_fill(working, snapshot)
+            self._mark(snapshot)
 
     def _try_fill(self, working: _Working, snapshot: ChainSnapshot) -> None:
-        if fills.is_last_minute(snapshot.minutes_until_close):
-            return
         order = working.order
         quote, side = snapshot.quote(order.data.contract), 1 if order.isbuy() else -1
         price = float(fills.fill_price(side, quote.bid, quote.ask, self.settings.slippage))
@@ -128,15 +128,20 @@ class ChainBroker(DeskBroker):
         if not order.alive():
             self._working.remove(working)
 
-    def _attend(self, contract: OptionContract, snapshot: ChainSnapshot) -> None:
-        """Settle an open position at the close, else mark it at the mid if there is one."""
-        if _is_closed(snapshot):
-            self._settle(contract, snapshot)
-        elif not fills.is_last_minute(snapshot.minutes_until_close):
+    def _mark(self, snapshot: ChainSnapshot) -> None:
+        """Value positions at the mid; without one the last mark stays."""
+        self._worth = 0.0
+        for contract, position in self.positions.items():
             mid = snapshot.quote(contract.contract).mid
             if mid == mid:
                 self._marks[contract] = mid
-        self._worth = sum(map(self._value, self.positions))
+            self._worth += _COMMISSION.getvalue(position, self._marks[contract])
+
+    def _end_session(self, snapshot: ChainSnapshot) -> None:
+        for contract in tuple(self.positions):
+            self._settle(contract, snapshot)
+        for working in tuple(self._working):
+            self.cancel(working.order, "session_end")
 
     def _value(self, contract: OptionContract) -> float:
         return float(_COMMISSION.getvalue(self.positions[contract], self._marks[contract]))
@@ -212,11 +217,6 @@ class ChainBroker(DeskBroker):
         self.positions.pop(contract, None)
         self._marks.pop(contract, None)
         self._owners.pop(contract, None)
-
-
-def _is_closed(snapshot: ChainSnapshot) -> bool:
-    """Whether the session is over at this snapshot."""
-    return snapshot.minutes_until_close <= 0
 
 
 def _fault(order: bt.Order) -> str:

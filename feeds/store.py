@@ -59,7 +59,7 @@ class ChainStore:
     @property
     def skipped(self) -> list[SkippedSession]:
         """Sessions that had to be left out and are not stored by any other source."""
-        return [entry for _, entry in sorted(self._left_out().items())]
+        return [entry for _, entry in sorted(self._manifest().skipped.items())]
 
     def write(self, day: ChainDay, period_seconds: int) -> StoredSession:
         """Store the recorded rows of `day`, replacing the same session, source and period.
@@ -93,9 +93,14 @@ class ChainStore:
     def skip(
         self, day: date, reason: str, range_pct: float | None = None, underlying: str = "SPY"
     ) -> None:
-        """Remember that a session could not be stored, why, and how wild the day was (percent)."""
+        """Remember that a session could not be stored, why, and how wild the day was (percent).
+
+        A session that another source or an earlier attempt has stored is not skipped.
+        """
         known, entry = self._manifest(), SkippedSession(day, reason, range_pct)
-        self._save(Manifest(known.sessions, known.skipped | {(underlying, day): entry}))
+        there = {(one.facts.underlying, one.date) for one in known.sessions.values()}
+        if (underlying, day) not in there:
+            self._save(Manifest(known.sessions, known.skipped | {(underlying, day): entry}))
 
     def select(
         self, first: date | None = None, last: date | None = None, underlying: str = "SPY"
@@ -116,7 +121,7 @@ class ChainStore:
             raise DataError(f"{self.root}: no session can be read: {next(iter(broken.values()))}")
         left_out = [
             entry
-            for (symbol, day), entry in self._left_out().items()
+            for (symbol, day), entry in self._manifest().skipped.items()
             if symbol == underlying and (first or date.min) <= day <= (last or date.max)
         ]
         unreadable = [
@@ -161,11 +166,6 @@ class ChainStore:
             closed = "" if open_days else " (the New York Stock Exchange is closed)"
             return f"no session from {first} to {last}{closed}: {holds}"
         return f"no session {f'from {first} on' if first else f'up to {last}'}: {holds}"
-
-    def _left_out(self) -> dict[tuple[str, date], SkippedSession]:
-        manifest = self._manifest()
-        there = {(one.facts.underlying, one.date) for one in manifest.sessions.values()}
-        return {key: entry for key, entry in manifest.skipped.items() if key not in there}
 
     def _manifest(self) -> Manifest:
         stamp = self._stamp()

@@ -1,12 +1,12 @@
 """Cash, position and working order of B sessions side by side, from row to row.
 
-`Book.tick` is docs/execution.md as array operations: one row of many sessions, each its own. A row
-at which nothing can happen is not visited: without an order, a position waits for the first row
-that hits its stop or target, its time exit or the close (`_next_row`). The marks of rows passed
-over are looked at afterwards (`_mark_through`), so that the daily loss is the same to the row.
+`Book` is docs/execution.md as array operations: one row of many sessions, each its own. A row at
+which nothing can happen is not visited: without an order, a position waits for the first row that
+hits its stop or target, its time exit or the close (`_next_row`). The marks of rows passed over are
+looked at afterwards (`_mark_through`), so that the daily loss is the same to the row.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -17,36 +17,25 @@ from feeds.chain import Integers
 from feeds.contract import MULTIPLIER
 from feeds.sessions import Floats
 from models.reachable import NO_ROW
+from models.records import (
+    ENTRY,
+    EXIT,
+    NO_ORDER,
+    REASON_CODE,
+    RECORD,
+    TRIP_FIELDS,
+    Booleans,
+    Records,
+    add_fills,
+    average_entry,
+    send_exit,
+)
 from models.session_arrays import SessionArrays
+from models.valuation import pending_hedge
 from settings import Settings
 from strategies import rules
 from strategies.strikes import RIGHT_SIGNS
 from vocabulary import ExitReason
-
-Booleans = npt.NDArray[np.bool_]
-Records = Any
-"""Array of `RECORD`: numpy has no type for named fields."""
-
-NO_ORDER, ENTRY, EXIT = 0, 1, 2
-EXIT_REASONS = tuple(ExitReason)
-_CODE = {reason: code for code, reason in enumerate(EXIT_REASONS)}
-
-_LEG = [("quantity", "i4"), ("value", "f8"), ("mid_value", "f8"), ("spot_value", "f8")]
-RECORD = np.dtype(
-    [
-        *(("session", "i4"), ("row", "i4"), ("cash", "f8"), ("peak", "f8"), ("lost", "?")),
-        *(("answered", "f8"), ("order", "i1"), ("wanted", "i4"), ("filled", "i4")),
-        *(("order_ts", "i8"), ("reason", "i1"), ("contract", "i4"), ("open", "i4")),
-        *(("risk_score", "f8"), ("multiple", "f8"), ("decided_ts", "i8"), ("entered_ts", "i8")),
-        *(("exited_ts", "i8"), ("fees", "f8"), ("was_working", "?"), ("entry", _LEG)),
-        *(("exit", _LEG), ("mark", "f8"), ("mark_ts", "i8"), ("marked_row", "i4")),
-        *(("hedge", "f8"), ("hedge_row", "i4")),
-    ]
-)
-"""A session's books: `cash` since the open (dollars), `peak` of equity, minutes of the last
-`answered` suggestion, the working `order`, contracts `open`, and the trip from entry to exit."""
-
-_TRIP = ("open", "fees", "was_working", "entry", "exit")
 
 
 class Now(NamedTuple):
@@ -95,7 +84,7 @@ class Book:
     ) -> None:
         """Send an entry order from `row`, its stop multiple by the risk score now."""
         s = self.state[which]
-        for name in _TRIP:
+        for name in TRIP_FIELDS:
             s[name] = self._blank[name]
         s["order"], s["wanted"], s["filled"] = ENTRY, quantity, 0
         s["contract"], s["risk_score"] = contract, risk
@@ -108,7 +97,7 @@ class Book:
     def close(self, which: Integers, row: Integers) -> None:
         """Send an exit order for the whole position from `row`, because the model wants it."""
         s = self.state[which]
-        _send_exit(s, np.ones(len(s), bool), self.arrays.ts[s["session"], row], ExitReason.MODEL)
+        send_exit(s, np.ones(len(s), bool), self.arrays.ts[s["session"], row], ExitReason.MODEL)
         self.state[which] = s
         self.next_row[which] = row + 1
 
@@ -127,7 +116,7 @@ class Book:
     def _tick(self, s: Records, decision_row: Integers) -> None:
         """Everything that happens at row `s["row"]` but the decision, in the order of the docs."""
         now = self._now(s)
-        s["hedge"] += self._pending_hedge(s, s["row"])
+        s["hedge"] += pending_hedge(self.arrays, s, s["row"])
         s["hedge_row"] = s["row"]
         self._mark_through(s, s["row"] - 1)
         self._send_time_exits(s)
@@ -137,7 +126,7 @@ class Book:
             self.closed.append(s[flat_now])
         self._mark(s, now)
         s["order"][s["lost"] & (s["order"] == ENTRY)] = NO_ORDER
-        self._send_exits(s, now)
+        self.send_exits(s, now)
         s["order"][(s["order"] == ENTRY) & (s["row"] == decision_row)] = NO_ORDER
 
     def _now(self, s: Records) -> Now:
@@ -159,13 +148,13 @@ class Book:
         """Let the time exit work from its time on, unless another order did after the last row."""
         idle = (s["order"] == NO_ORDER) & (s["open"] > 0)
         due = idle & (s["row"] >= self.arrays.time_exit_row[s["session"]])
-        _send_exit(s, due, self.arrays.time_exit_ts[s["session"]], ExitReason.TIME_EXIT)
+        send_exit(s, due, self.arrays.time_exit_ts[s["session"]], ExitReason.TIME_EXIT)
 
     def _fill(self, s: Records, now: Now) -> Booleans:
         """Step 1; returns where a position was closed."""
         side = np.where(s["order"] == EXIT, 1, -1)
         price = fills.fill_price(side, now.bid, now.ask, self.settings.fills.slippage)
-        is_clock = (s["order"] == EXIT) & (s["reason"] == _CODE[ExitReason.TIME_EXIT])
+        is_clock = (s["order"] == EXIT) & (s["reason"] == REASON_CODE[ExitReason.TIME_EXIT])
         late = fills.may_fill(now.ts, s["order_ts"], self.settings.fills.latency_seconds)
         may = (s["order"] != NO_ORDER) & ~now.is_last_minute & (is_clock | late)
         size = fills.fill_quantity(side, s["wanted"], now.bid_size, now.ask_size)
@@ -182,8 +171,8 @@ class Book:
         s["entered_ts"] = np.where(first, now.ts, s["entered_ts"])
         s["mark"] = np.where(first, price, s["mark"])
         s["mark_ts"] = np.where(first, now.ts, s["mark_ts"])
-        _add(s["entry"], sold, price, now.mid, now.spot)
-        _add(s["exit"], bought, price, now.mid, now.spot)
+        add_fills(s["entry"], sold, price, now.mid, now.spot)
+        add_fills(s["exit"], bought, price, now.mid, now.spot)
         s["open"] += sold - bought
         s["order"][s["wanted"] == 0] = NO_ORDER
         s["exited_ts"] = np.where(bought > 0, now.ts, s["exited_ts"])
@@ -198,11 +187,11 @@ class Book:
             price = self._intrinsic(s, final)
             quantity = np.where(at_close, s["open"], 0)
             s["was_working"] = at_close & (s["order"] == EXIT)
-            s["reason"] = np.where(at_close, _CODE[ExitReason.SETTLEMENT], s["reason"])
+            s["reason"] = np.where(at_close, REASON_CODE[ExitReason.SETTLEMENT], s["reason"])
             s["cash"] -= price * MULTIPLIER * quantity
             s["exited_ts"] = np.where(at_close, now.ts, s["exited_ts"])
             s["open"] -= quantity
-            _add(s["exit"], quantity, price, price, final)
+            add_fills(s["exit"], quantity, price, price, final)
         s["order"][now.is_close] = NO_ORDER
         return np.asarray(at_close)
 
@@ -253,16 +242,16 @@ class Book:
         where = s["contract"], slice(columns[0], columns[-1] + 1)
         return quotes.mid(self.arrays.bid[where], self.arrays.ask[where])
 
-    def _send_exits(self, s: Records, now: Now) -> None:
+    def send_exits(self, s: Records, now: Now) -> None:
         """Step 5 without the model's close: stop, then profit target."""
         free = (s["open"] > 0) & (s["order"] != EXIT) & ~now.is_last_minute
         if not free.any():
             return
-        entry = _average(s)
+        entry = average_entry(s)
         stop = free & rules.stop_is_hit(now.mid, self._intrinsic(s, now.spot), entry, s["multiple"])
         target = rules.profit_target_is_hit(now.ask, entry, self.settings.rules.profit_target)
-        _send_exit(s, free & target & ~stop, now.ts, ExitReason.PROFIT_TARGET)
-        _send_exit(s, stop, now.ts, ExitReason.STOP_LOSS)
+        send_exit(s, free & target & ~stop, now.ts, ExitReason.PROFIT_TARGET)
+        send_exit(s, stop, now.ts, ExitReason.STOP_LOSS)
 
     def _next_row(self, s: Records) -> Integers:
         """The next row of each session at which something can happen."""
@@ -286,7 +275,7 @@ class Book:
         strike = arrays.strike_thousandths[s["contract"]][:, None] / 1000
         sign = RIGHT_SIGNS[arrays.right[s["contract"]]][:, None]
         intrinsic = fills.settlement_price(sign, strike, spot)
-        entry, multiple = _average(s)[:, None], s["multiple"][:, None]
+        entry, multiple = average_entry(s)[:, None], s["multiple"][:, None]
         hit = rules.stop_is_hit(self._mids(s, columns), intrinsic, entry, multiple)
         ask = arrays.ask[s["contract"], span]
         hit |= rules.profit_target_is_hit(ask, entry, rules_now.profit_target)
@@ -300,7 +289,8 @@ class Book:
 
     def holding(self) -> Integers:
         """Which books have a position."""
-        return np.flatnonzero(self.state["open"])
+        holding: Integers = np.flatnonzero(self.state["open"])
+        return holding
 
     def marks(self, which: Integers, row: Integers) -> tuple[Floats, Integers]:
         """Last known mark of positions at `row` (dollars a share), and when it was known."""
@@ -313,58 +303,3 @@ class Book:
             self.state[which] = s
         ts = np.where(gone, s["mark_ts"], arrays.ts[s["session"], row])
         return np.where(gone, s["mark"], mid), ts
-
-    def liquidation_value(self, row: Integers) -> Floats:
-        """[B] dollars since the open if every position were bought back at `row`, fees included.
-
-        At the ask; without one at the last ask there was, before the first at the entry price.
-        """
-        value = self.state["cash"].copy()
-        n = self.holding()
-        if n.size:
-            s = self.state[n]
-            ask = self.arrays.ask[s["contract"], row[n]]
-            for i in np.flatnonzero(np.isnan(ask)):
-                earlier = self.arrays.ask[s["contract"][i], : row[n][i]]
-                known = earlier[~np.isnan(earlier)]
-                ask[i] = known[-1] if known.size else _average(s)[i]
-            fee = fills.order_fee(s["open"], self.settings.fills)
-            value[n] -= s["open"] * ask * MULTIPLIER + fee
-        return np.asarray(value)
-
-    def hedge_gain(self, row: Integers) -> Floats:
-        """[B] dollars that the deltas of this session's positions have gained up to `row`."""
-        gain = self.state["hedge"].copy()
-        n = self.holding()
-        gain[n] += self._pending_hedge(self.state[n], row[n])
-        return np.asarray(gain)
-
-    def _pending_hedge(self, s: Records, row: Integers) -> Floats:
-        """Gain of the short position's delta since it was last counted."""
-        hedge = self.arrays.hedge
-        if not hedge.size:
-            return np.zeros(len(s))
-        gained = hedge[s["contract"], row] - hedge[s["contract"], s["hedge_row"]]
-        return np.asarray(-s["open"] * gained * MULTIPLIER)
-
-
-def _send_exit(s: Records, where: Booleans, ts: Integers, reason: ExitReason) -> None:
-    """Send an exit order for the whole position; it replaces an entry order that still works."""
-    if not where.any():
-        return
-    s["order"][where], s["reason"][where] = EXIT, _CODE[reason]
-    s["wanted"][where], s["filled"][where] = s["open"][where], 0
-    s["order_ts"][where] = ts[where]
-
-
-def _add(leg: Records, quantity: Integers, price: Floats, mid: Floats, spot: Floats) -> None:
-    """Count fills of `quantity` contracts, none where it is 0."""
-    leg["quantity"] += quantity
-    leg["value"] += price * quantity
-    leg["mid_value"] += np.where(quantity > 0, mid, 0.0) * quantity
-    leg["spot_value"] += np.where(quantity > 0, spot, 0.0) * quantity
-
-
-def _average(s: Records) -> Floats:
-    """Average entry price in dollars a share, 0 before the first fill."""
-    return np.asarray(s["entry"]["value"] / np.maximum(s["entry"]["quantity"], 1))

@@ -96,8 +96,8 @@ class SessionVecEnv(VecEnv):
         self._play = _Play(arrays, settings, size)
         self._constants = standardisation
         self._rng = np.random.default_rng(seed)
-        self._waiting = np.empty(0, np.int64)
-        self._actions = np.zeros(size, np.int64)
+        self._waiting: Integers = np.empty(0, np.int64)
+        self._actions: npt.NDArray[np.integer] = np.zeros(size, np.int64)
         self._returns, self._lengths = np.zeros(size), np.zeros(size, np.int64)
         super().__init__(size, _observation_space(standardisation), _action_space(settings))
 
@@ -199,7 +199,7 @@ class SessionEnv(gymnasium.Env[Features, np.int64]):
         """Sessions of `arrays` under `settings`; the observation has the raw 8 features."""
         self._play = _Play(arrays, settings, 1)
         self._sessions = len(arrays)
-        self.observation_space = _observation_space(None)
+        self.observation_space: spaces.Box = _observation_space(None)  # type: ignore[assignment]
         self.action_space = _action_space(settings)
 
     def reset(
@@ -226,7 +226,8 @@ class SessionEnv(gymnasium.Env[Features, np.int64]):
 
     def action_masks(self) -> Booleans:
         """bool [actions] which actions are legal now."""
-        return self._play.question.mask[0]
+        mask: Booleans = self._play.question.mask[0]
+        return mask
 
 
 def _observation_space(standardisation: Standardisation | None) -> spaces.Box:

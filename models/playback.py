@@ -14,8 +14,8 @@ import numpy.typing as npt
 from errors import InternalError
 from feeds.contract import MULTIPLIER, Contract, Right
 from feeds.sessions import Floats
-from models.book import EXIT_REASONS, Records
 from models.desk import Desk, Question
+from models.records import EXIT_REASONS, Records
 from models.session_arrays import SessionArrays
 from settings import Settings
 from strategies.rules import Refusal

@@ -60,9 +60,7 @@ class TrainedSeed:
     curve: Curve
 
 
-def measure_features(
-    arrays: SessionArrays, settings: Settings, seed: int = 0
-) -> Standardisation:
+def measure_features(arrays: SessionArrays, settings: Settings, seed: int = 0) -> Standardisation:
     """Constants of the 8 features, from training sessions played with random legal actions."""
     env = SessionVecEnv(arrays, settings, seed=seed)
     rng = np.random.default_rng(seed)
@@ -141,9 +139,7 @@ def _model(env: SessionVecEnv, training: TrainingSettings, seed: int) -> Maskabl
 class _Watcher(BaseCallback):
     """Keeps the curve and counts the progress."""
 
-    def __init__(
-        self, steps: int, judge: Callable[[], float], progress: Progress | None
-    ) -> None:
+    def __init__(self, steps: int, judge: Callable[[], float], progress: Progress | None) -> None:
         super().__init__()
         self.curve = Curve()
         self._steps = steps

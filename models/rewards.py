@@ -12,6 +12,7 @@ import numpy as np
 from feeds.chain import Integers
 from feeds.sessions import Floats
 from models.desk import Desk
+from models.valuation import hedge_gain, liquidation_value
 from settings import TrainingSettings
 
 DOLLARS_A_POINT = 100.0
@@ -35,12 +36,13 @@ class RewardMeter:
 
     def measure(self) -> Floats:
         """[B] reward since the last call, in hundreds of dollars."""
-        book, row, training = self._desk.book, self._desk.row, self._training
-        equity = book.liquidation_value(row)
+        arrays, state, row = self._desk.arrays, self._desk.book.state, self._desk.row
+        training = self._training
+        equity = liquidation_value(arrays, state, row, self._desk.settings.fills)
         gain = equity - self._equity
         self._equity = equity
         if training.hedge:
-            hedge = book.hedge_gain(row)
+            hedge = hedge_gain(arrays, state, row)
             gain -= hedge - self._hedge
             self._hedge = hedge
         if training.drawdown_penalty:

@@ -92,8 +92,8 @@ def _plan(result: BacktestResult, metrics: Metrics, chosen: date | None) -> Iter
     if metrics["daily_sd"]:
         yield (
             "bootstrap",
-            "Means of resampled sessions; the darker bars hold 95 % of them. Where zero lies "
-            "among the darker bars, the run cannot tell a gain from a loss.",
+            "Means of resampled sessions; the inner bars hold 95 % of them. Where zero lies "
+            "among the inner bars, the run cannot tell a gain from a loss.",
             lambda: comparison.bootstrap(result),
         )
     if result.trades:

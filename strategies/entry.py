@@ -6,14 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from feeds.chain import ChainSnapshot, Quote
+from feeds.chain import NO_QUOTE, ChainSnapshot, Quote
 from feeds.contract import MULTIPLIER, TICK, Contract, Right
 from settings import Settings
 from strategies import rules
 from strategies.events import Event, is_blocked
 from strategies.features import are_valid
 from strategies.rules import NEVER, Refusal
-from strategies.strikes import strike_indices
+from strategies.strikes import RIGHT_SIGNS, strike_indices
 from vocabulary import Action, Moment, Plan, Policy, Suggestion
 
 SELLS = (Action.SELL_CALL, Action.SELL_PUT)
@@ -123,32 +123,19 @@ class EntryDecider:
 
     def _offers(
         self, snapshot: ChainSnapshot, risk: float, state: DeskState, waits: Waits, valid: bool
-    ) -> tuple[list[Contract | None], list[Quote | None], list[int]]:
+    ) -> tuple[list[Contract | None], list[Quote], list[int]]:
         """Contract, quote and refusal of each right."""
-        desk = int(
-            rules.state_refusal(
-                state.has_position,
-                state.has_working_order,
-                state.daily_loss_reached,
-                valid,
-            )
+        desk = rules.state_refusal(
+            state.has_position, state.has_working_order, state.daily_loss_reached, valid
         )
+        since, until = snapshot.minutes_since_open, snapshot.minutes_until_close
+        if desk == Refusal.NONE and not rules.in_entry_window(since, until, self.settings.rules):
+            desk = Refusal.WINDOW
         if desk != Refusal.NONE:
-            return [None, None], [None, None], [desk, desk]
-        r, since, until = (
-            self.settings.rules,
-            snapshot.minutes_since_open,
-            snapshot.minutes_until_close,
-        )
-        if not rules.in_entry_window(since, until, r):
-            return [None, None], [None, None], [Refusal.WINDOW, Refusal.WINDOW]
+            return [None, None], [NO_QUOTE, NO_QUOTE], [desk, desk]
         contracts = self._contracts(snapshot)
-        quotes = [None if c is None else snapshot.quote(c) for c in contracts]
-        refusals = [
-            self._refusal(snapshot, contract, quote, risk, state, waits)
-            for contract, quote in zip(contracts, quotes, strict=True)
-        ]
-        return contracts, quotes, refusals
+        quotes = [NO_QUOTE if c is None else snapshot.quote(c) for c in contracts]
+        return contracts, quotes, self._refusals(snapshot, contracts, quotes, risk, state, waits)
 
     def _contracts(self, snapshot: ChainSnapshot) -> list[Contract | None]:
         rule = self.settings.rules.strike
@@ -157,33 +144,30 @@ class EntryDecider:
         indices = strike_indices(rule, snapshot.chain())[0]
         return [snapshot.contract(right, k) if k >= 0 else None for right, k in enumerate(indices)]
 
-    def _refusal(
+    def _refusals(
         self,
         snapshot: ChainSnapshot,
-        contract: Contract | None,
-        quote: Quote | None,
+        contracts: Sequence[Contract | None],
+        quotes: Sequence[Quote],
         risk: float,
         state: DeskState,
         waits: Waits,
-    ) -> int:
-        if contract is None or quote is None:
-            return Refusal.QUOTE
+    ) -> list[int]:
+        """`Refusal` codes of both rights, by the same array functions as in training."""
         settings, r, since = self.settings, self.settings.rules, snapshot.minutes_since_open
+        bid, ask, _, _, mid = np.array(quotes).T
+        strike = np.array([np.nan if c is None else c.strike for c in contracts])
         blocked = is_blocked(snapshot.ts, self.events) if self.events else False
-        market = rules.market_refusal(
-            since, snapshot.minutes_until_close, blocked, quote.bid, quote.ask, r
-        )
+        market = rules.market_refusal(since, snapshot.minutes_until_close, blocked, bid, ask, r)
         waited = not self.policy.obeys_waits or rules.wait_is_over(
             since, waits.answered, waits.skipped, risk, r
         )
         number = rules.quantity(risk, settings.capital, settings.contracts, r)
-        required = rules.margin(
-            contract.right.sign, contract.strike, number, snapshot.spot, quote.mid, r.margin
-        )
-        account = rules.account_refusal(
-            waited, number, required, settings.capital + state.realised_pnl
-        )
-        return int(rules.first_refusal(Refusal.NONE, market, account))
+        required = rules.margin(RIGHT_SIGNS, strike, number, snapshot.spot, mid, r.margin)
+        available = settings.capital + state.realised_pnl
+        account = rules.account_refusal(waited, number, required, available)
+        codes: list[int] = rules.first_refusal(Refusal.NONE, market, account).tolist()
+        return codes
 
     def _mask(self, refusals: Sequence[int], may_close: bool) -> tuple[bool, ...]:
         mask = (True, *(refusal == Refusal.NONE for refusal in refusals))
@@ -196,9 +180,9 @@ class EntryDecider:
         risk: float,
         choice: Choice,
         contract: Contract | None,
-        quote: Quote | None,
+        quote: Quote,
     ) -> Suggestion:
-        assert contract is not None and quote is not None  # the mask saw to it
+        assert contract is not None  # the mask saw to it
         settings, r = self.settings, self.settings.rules
         number = int(rules.quantity(risk, settings.capital, settings.contracts, r))
         multiple = float(rules.stop_multiple(risk, r))

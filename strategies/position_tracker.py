@@ -66,6 +66,7 @@ class PositionTracker:
     round_trips: list[RoundTrip] = field(default_factory=list)
     mark: float = 0.0
     mark_ts: int = 0
+    _shares: int = 0
     _entry: _Leg = field(default_factory=_Leg)
     _exit: _Leg = field(default_factory=_Leg)
 
@@ -76,10 +77,12 @@ class PositionTracker:
             self.mark, self.mark_ts = fill.price, fill.ts
         self._entry.add(fill)
         first = self.position.entered_ts if self.position is not None else fill.ts
+        quantity = self._entry.quantity - self._exit.quantity
+        self._shares = fill.side * quantity * MULTIPLIER
         self.position = Position(
             contract=fill.contract,
             side=fill.side,
-            quantity=self._entry.quantity - self._exit.quantity,
+            quantity=quantity,
             average_price=self._entry.price,
             decided_ts=suggestion.ts,
             entered_ts=first,
@@ -100,6 +103,7 @@ class PositionTracker:
             raise ValueError(f"an exit of {fill.contract} was filled without a position")
         self._exit.add(fill)
         left = position.quantity - fill.quantity
+        self._shares = position.side * left * MULTIPLIER
         if left:
             self.position = replace(position, quantity=left)
             return None
@@ -120,13 +124,11 @@ class PositionTracker:
             return 0.0
         if ts - self.mark_ts > age_limit_seconds * 1e9:
             return float("nan")
-        return self.position.pnl(self.mark)
+        return (self.mark - self.position.average_price) * self._shares
 
     def value(self) -> float:
         """Dollars the position is worth at its last mark: negative for a short."""
-        if self.position is None:
-            return 0.0
-        return self.position.side * self.position.quantity * self.mark * MULTIPLIER
+        return self.mark * self._shares
 
     def minutes_held(self, ts: int) -> float:
         """Exact minutes since the position's first fill, 0 when flat."""

@@ -164,8 +164,12 @@ def first_refusal(state: Array, market: Array, account: Array) -> Array:
 
 
 def stop_is_hit(mid: Array, intrinsic: Array, entry_price: Array, multiple: Array) -> Array:
-    """Whether a short's value, max(mid, intrinsic), reached multiple x average entry price."""
-    return np.fmax(mid, intrinsic) >= multiple * entry_price - EPSILON
+    """Whether a short's value, max(mid, intrinsic), reached multiple x average entry price.
+
+    A mid that is NaN never does.
+    """
+    level = multiple * entry_price - EPSILON
+    return (mid >= level) | (intrinsic >= level)
 
 
 def profit_target_is_hit(ask: Array, entry_price: Array, target: float | None) -> Array:

@@ -49,12 +49,12 @@ GAP_LEVEL = 0.23
 GAP_DEGREES = 5.0
 """Overnight return: its deviation at this level of volatility, and its Student's t."""
 
-LINE_ORDINALS: Floats = np.array([737_794.0, 738_886.0, 740_284.0, 740_711.0])
+LINE_ORDINALS: Floats = np.array([737_794.0, 738_886.0, 739_919.0, 740_346.0])
 LINE_DOLLARS: Floats = np.array([560.0, 615.0, 690.0, 705.0])
 LINE_PULL = 0.03
 LINE_BAND = 0.06
-"""Chosen: overnight the price is pulled to a line (2021-01-04, 2024-01-01, 2027-10-30 and the end
-of 2028), harder the farther it has strayed. Within the day there is no drift at all."""
+"""Chosen: overnight the price is pulled to a line (2021-01-04, 2024-01-01, 2026-10-30 and the
+end of 2027), harder the farther it has strayed. Within the day there is no drift at all."""
 
 # --- the level of implied volatility, and what is realised of it ---------------------------------
 

@@ -4,19 +4,23 @@ from collections.abc import Sequence
 from datetime import date
 
 import numpy as np
+import numpy.typing as npt
 
 from errors import SettingError
 from feeds.chain import ChainDay, chain_day
-from feeds.sessions import NANOSECONDS_A_MINUTE, Floats, Nanoseconds, Session, last_sessions
-from feeds.simulation.booking import book
-from feeds.simulation.faults import Booleans, Integers, MarketFaults, kept_rows, kept_strikes, spoil
-from feeds.simulation.paths import (
-    FAULT_STREAM,
-    QUOTE_STREAM,
-    DayPath,
-    generator,
-    history,
+from feeds.contract import TICK
+from feeds.sessions import (
+    FULL_DAY_MINUTES,
+    NANOSECONDS_A_MINUTE,
+    Floats,
+    Nanoseconds,
+    Session,
+    last_sessions,
 )
+from feeds.simulation.booking import Book, book
+from feeds.simulation.faults import MarketFaults, kept_rows, kept_strikes, spoil
+from feeds.simulation.history import history
+from feeds.simulation.paths import DayPath, Stream, generator
 from feeds.simulation.surface import fair_values
 from feeds.source import SkippedSession
 
@@ -29,7 +33,7 @@ def default_sessions(count: int = 60, end: date = date(2026, 10, 30)) -> list[Se
 
 
 class SimulatedMarket:
-    """Simulated SPY sessions; a `ChainSource`.
+    """Simulated SPY sessions; a `feeds.source.ChainSource`.
 
     A session depends on the seed, its date and the options alone, never on the range.
     """
@@ -45,25 +49,29 @@ class SimulatedMarket:
         strikes_within: float = 0.05,
         year_convention: str = "calendar",
     ) -> None:
-        """Prepare; nothing is generated yet.
+        """Nothing is generated yet.
 
         Args:
             sessions: the trading days, 2021 to 2027.
             seed: of everything random, not negative.
             step_minutes: spacing of the rows, a whole number of minutes; the close always has one.
             faults: what to spoil.
-            strikes_within: strikes this fraction beyond the day's lowest and highest spot.
+            strikes_within: strikes reach this fraction beyond the day's lowest and highest spot.
             year_convention: passed on to every `ChainDay`.
 
-        Raises `SettingError` on a step that is no whole number of minutes or a negative seed.
+        Raises `SettingError` on a seed, step or reach of strikes that cannot be simulated.
         """
-        if step_minutes < 1 or step_minutes != int(step_minutes):
-            raise SettingError(
-                f"step_minutes is {step_minutes:g}: the simulated market makes whole minutes, "
-                "choose 1 or more"
-            )
         if seed < 0:
             raise SettingError(f"seed is {seed}: choose 0 or more")
+        if step_minutes < 1 or step_minutes != int(step_minutes):
+            raise SettingError(
+                f"step_minutes is {step_minutes:g}: the simulated market has a row a minute, "
+                "choose a whole number from 1"
+            )
+        if not 0 < strikes_within < 1:
+            raise SettingError(
+                f"strikes_within is {strikes_within:g}: choose a fraction of spot between 0 and 1"
+            )
         self.sessions: Sequence[Session] = list(sessions)
         self.skipped: Sequence[SkippedSession] = ()
         self.label = f"simulated market, seed {seed}"
@@ -74,67 +82,74 @@ class SimulatedMarket:
         self._year_convention = year_convention
 
     def clock(self, index: int) -> tuple[Nanoseconds, Floats]:
-        """Instants int64 [T] (nanoseconds) and spot [T] (dollars) of a session."""
+        """Instants int64 [T] (nanoseconds) and spot [T] (dollars) of a session.
+
+        Raises `DataError` outside 2021 to 2027.
+        """
         path = self._path(index)
         rows = self._rows(path)
-        return self._instants(path, rows), _spot(path)[rows]
+        return _instants(path, rows), _prints(path)[rows]
 
     def load(self, index: int) -> ChainDay:
-        """The whole session, made on the spot."""
+        """The whole session, generated on the spot. Raises `DataError` outside 2021 to 2027."""
         path = self._path(index)
-        rows = self._rows(path)
         strikes = self._strikes(path)
-        day = path.session.date
-        quotes = book(
-            path, fair_values(path, strikes / 1000), generator(self._seed, day, QUOTE_STREAM)
-        )
-        spoil(quotes, self._faults, generator(self._seed, day, FAULT_STREAM + 1))
-        spot = _spot(path)
-        bid = np.floor(np.round(path.price * 100, 6)) / 100
+        quotes = self._quotes(path, strikes / 1000)
+        rows = self._rows(path)
+        spot, underlying_bid = _prints(path), np.floor(path.price * 100) / 100
         return chain_day(
             session=path.session,
             underlying=self.underlying,
-            ts=self._instants(path, rows),
+            ts=_instants(path, rows),
             spot=spot[rows],
             strikes=strikes,
             bid=quotes.bid[rows],
             ask=quotes.ask[rows],
             bid_size=quotes.bid_size[rows],
             ask_size=quotes.ask_size[rows],
-            underlying_bid=bid[rows],
-            underlying_ask=np.round(bid + 0.01, 2)[rows],
+            underlying_bid=underlying_bid[rows],
+            underlying_ask=np.round(underlying_bid[rows] + TICK, 2),
             official_close=float(spot[-1]),
             source="simulated",
             spot_source="simulated",
             close_source="simulated closing print",
             year_convention=self._year_convention,
-            flags=("half day",) if path.session.minutes < 390 else (),
+            flags=("half day",) if path.session.minutes < FULL_DAY_MINUTES else (),
         )
 
     def _path(self, index: int) -> DayPath:
         return history(self._seed).path(self.sessions[index])
 
-    def _rows(self, path: DayPath) -> Booleans:
+    def _generator(self, path: DayPath, stream: Stream) -> np.random.Generator:
+        return generator(self._seed, path.session.date, stream)
+
+    def _rows(self, path: DayPath) -> npt.NDArray[np.bool_]:
         """Which minutes are rows: every step and the close, less the gaps."""
         count = path.price.size
-        rng = generator(self._seed, path.session.date, FAULT_STREAM)
-        kept = kept_rows(count, self._faults, rng) & (np.arange(count) % self._step == 0)
+        kept = kept_rows(count, self._faults, self._generator(path, Stream.ROWS))
+        kept &= np.arange(count) % self._step == 0
         kept[-1] = True
         return kept
 
-    def _instants(self, path: DayPath, rows: Booleans) -> Nanoseconds:
-        minutes = np.arange(path.price.size, dtype=np.int64)[rows]
-        return path.session.open_ns + minutes * NANOSECONDS_A_MINUTE
-
-    def _strikes(self, path: DayPath) -> Integers:
-        """Whole-dollar strikes in thousandths, around everywhere the day went."""
+    def _strikes(self, path: DayPath) -> npt.NDArray[np.int64]:
+        """Whole-dollar strikes, in thousandths, around everywhere the day went."""
         low = np.ceil(path.price.min() * (1 - self._strikes_within))
         high = np.floor(path.price.max() * (1 + self._strikes_within))
-        strikes = np.arange(low, high + 1).astype(np.int64) * 1000
-        rng = generator(self._seed, path.session.date, FAULT_STREAM + 2)
-        return np.asarray(strikes[kept_strikes(strikes.size, self._faults, rng)])
+        dollars = np.arange(int(low), int(high) + 1, dtype=np.int64)
+        listed = self._generator(path, Stream.STRIKES)
+        return dollars[kept_strikes(dollars.size, self._faults, listed)] * 1000
+
+    def _quotes(self, path: DayPath, strikes: Floats) -> Book:
+        fair = fair_values(path, strikes)
+        quotes = book(path, fair, self._generator(path, Stream.QUOTES))
+        spoil(quotes, self._faults, self._generator(path, Stream.SPOILED))
+        return quotes
 
 
-def _spot(path: DayPath) -> Floats:
-    """[N] last print in dollars: the price to the cent."""
-    return np.asarray(np.round(path.price, 2))
+def _instants(path: DayPath, rows: npt.NDArray[np.bool_]) -> Nanoseconds:
+    return path.session.open_ns + np.flatnonzero(rows) * NANOSECONDS_A_MINUTE
+
+
+def _prints(path: DayPath) -> Floats:
+    """[N] last trade in dollars: the price to the cent, at the bid or at the ask."""
+    return np.round(path.price, 2)

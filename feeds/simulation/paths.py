@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import IntEnum
+from math import sqrt
 
 import numpy as np
 
@@ -123,9 +124,9 @@ def _draw_character(rng: np.random.Generator, day: date, before: Climate) -> Cha
     gap = float(_heavy(rng, figures.GAP_DEGREES, 1)[0])
     news, fast, luck, closing, skew, event = (float(x) for x in rng.standard_normal(6))
     memory, leverage = figures.SLOW_MEMORY, figures.GAP_LEVERAGE
-    news = -leverage * gap + _rest(leverage) * news
-    slow = memory * before.slow + _rest(memory) * news
-    g = np.sqrt(figures.SLOW_SHARE) * slow + np.sqrt(1 - figures.SLOW_SHARE) * fast
+    news = sqrt(1 - leverage**2) * news - leverage * gap
+    slow = memory * before.slow + sqrt(1 - memory**2) * news
+    g = sqrt(figures.SLOW_SHARE) * slow + sqrt(1 - figures.SLOW_SHARE) * fast
     level = float(figures.LEVEL_FLOOR + figures.LEVEL_SCALE * np.exp(figures.LEVEL_WIDTH * g))
     announced = figures.EVENT_VARIANCE * _lognormal(event, figures.EVENT_WIDTH)
     return Character(
@@ -143,7 +144,7 @@ def _draw_character(rng: np.random.Generator, day: date, before: Climate) -> Cha
 def expected_ratio(level: float) -> float:
     """Realised over implied volatility to be expected at a level of IV (a modelling choice)."""
     high, low = figures.RATIO_HIGH_IV, figures.RATIO_LOW_IV
-    return high + (low - high) / (1 + (level / figures.RATIO_PIVOT) ** figures.RATIO_POWER)
+    return float(high + (low - high) / (1 + (level / figures.RATIO_PIVOT) ** figures.RATIO_POWER))
 
 
 def _variances(
@@ -165,9 +166,7 @@ def _variances(
     return quoted, ratio**2 * at_ten * growth[:-1] / shape.growth * spent
 
 
-def _walk_state(
-    rng: np.random.Generator, shape: DayShape, target: float
-) -> tuple[Floats, Floats]:
+def _walk_state(rng: np.random.Generator, shape: DayShape, target: float) -> tuple[Floats, Floats]:
     """Log state of total volatility [N] and the return shocks [N - 1] that help to drive it.
 
     The state is an AR(1) around a drift to `target`, summed up in one go.
@@ -175,7 +174,7 @@ def _walk_state(
     count = shape.spent.size
     shocks = _with_jumps(rng, _heavy(rng, figures.SHOCK_DEGREES, count))
     own = _heavy(rng, figures.STATE_DEGREES, count)
-    moves = shape.deviation * (_rest(shape.leverage) * own - shape.leverage * shocks)
+    moves = shape.deviation * (np.sqrt(1 - shape.leverage**2) * own - shape.leverage * shocks)
     moved = np.concatenate(([0.0], np.cumsum(moves / shape.decay[1:])))
     return shape.decay * moved + target * (1 - shape.decay), shocks
 
@@ -194,11 +193,6 @@ def _gap(day: date, log_price: float, character: Character) -> float:
     away = log_price - float(line)
     pull = figures.LINE_PULL * away * (1 + (away / figures.LINE_BAND) ** 2)
     return figures.GAP_DEVIATION * character.level / figures.GAP_LEVEL * character.gap - pull
-
-
-def _rest(correlation: Floats | float) -> Floats:
-    """Weight of the independent part beside a correlated one."""
-    return np.sqrt(1 - np.square(correlation))
 
 
 def _lognormal(shock: float, deviation: float) -> float:

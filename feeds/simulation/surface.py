@@ -1,4 +1,7 @@
-"""Fair values: the smile on the day's total volatility, priced by Black-76."""
+"""Fair values: the smile on the day's total volatility, priced by Black-76.
+
+The forward is spot: there is neither interest nor a dividend within a day.
+"""
 
 from dataclasses import dataclass
 
@@ -9,15 +12,18 @@ from feeds.simulation import calibration as figures
 from feeds.simulation.calibration import Floats
 from feeds.simulation.paths import DayPath
 
+_PUT_WING = (figures.PUT_WING, figures.PUT_WING_REACH)
+_CALL_WING = (figures.CALL_WING, figures.CALL_WING_REACH)
+
 
 @dataclass(frozen=True, slots=True)
 class FairValues:
-    """Fair values of a day's chain.
+    """Fair values of a day's chain, [T, 2, K] each, calls first.
 
     Attributes:
-        value: [T, 2, K] dollars, calls first.
-        inside: [T, 2, K] dollars in the money, negative outside.
-        deviations: [T, 2, K] the same in deviations of the strike's own volatility.
+        value: dollars.
+        inside: dollars in the money, negative outside.
+        deviations: the same in deviations of the strike's own volatility (delta = N(deviations)).
     """
 
     value: Floats
@@ -28,22 +34,24 @@ class FairValues:
 def smile(z: Floats, profile: Floats, skew: float = 0.0) -> Floats:
     """iv / atm iv at z = ln(K / F) / (atm_iv sqrt(T)), [T, K], at profile minutes [T].
 
-    A cubic near the money, then wings that start on the published slope and level off.
+    A cubic near the money (`skew` is added to its slope), then wings that start on the published
+    slope and level off.
     """
-    a, b, c = (_by_time(column, profile) for column in _CUBIC)
+    a, b, c = (
+        _by_time(column, profile) for column in (figures.SMILE_A, figures.SMILE_B, figures.SMILE_C)
+    )
     near = np.clip(z, -figures.SMILE_REACH, figures.SMILE_REACH)
-    wings = np.zeros(z.shape)
     beyond = z - near
-    for side, (slope, reach) in ((beyond < 0, _PUT_WING), (beyond > 0, _CALL_WING)):
-        length = _by_time(reach, profile)
-        rise = _by_time(slope, profile) * -np.sign(z) * length * np.expm1(-np.abs(beyond) / length)
-        wings[side] = rise[side]
-    return np.asarray(1 + near * (a + skew + near * (b + near * c)) + wings)
+    put = _wing(np.minimum(beyond, 0.0), profile, *_PUT_WING)
+    call = _wing(np.maximum(beyond, 0.0), profile, *_CALL_WING)
+    return np.asarray(1 + near * (a + skew + near * (b + near * c)) + put + call)
 
 
-_CUBIC = (figures.SMILE_A, figures.SMILE_B, figures.SMILE_C)
-_PUT_WING = (figures.PUT_WING, figures.PUT_WING_REACH)
-_CALL_WING = (figures.CALL_WING, figures.CALL_WING_REACH)
+def _wing(beyond: Floats, profile: Floats, slope: Floats, reach: Floats) -> Floats:
+    """slope x beyond where it begins, levelling off at slope x reach; 0 where `beyond` is."""
+    length = _by_time(reach, profile)
+    gone = -np.expm1(-np.abs(beyond) / length)
+    return np.asarray(_by_time(slope, profile) * np.sign(beyond) * length * gone)
 
 
 def _by_time(column: Floats, profile: Floats) -> Floats:
@@ -52,18 +60,18 @@ def _by_time(column: Floats, profile: Floats) -> Floats:
 
 
 def fair_values(path: DayPath, strikes: Floats) -> FairValues:
-    """Fair values of strikes [K] (dollars) at every minute of a path."""
+    """Fair values of strikes [K] (dollars) at every minute of a path.
+
+    Only the out-of-the-money side is priced; the other is the same plus intrinsic.
+    """
     forward, total = path.price[:, None], path.total[:, None]
     z = np.log(strikes / forward) / total
-    deviation = total * smile(z, path.profile, path.skew)
+    deviation = total * smile(z, path.profile, path.character.skew)
     inside = forward - strikes
-    is_call = inside < 0
-    outside = option_price(forward, strikes, 1.0, deviation, is_call)
-    call = outside + np.maximum(inside, 0.0)
-    put = outside + np.maximum(-inside, 0.0)
+    outside = option_price(forward, strikes, 1.0, deviation, inside < 0)
     distance = inside / (forward * deviation)
     return FairValues(
-        value=np.stack((call, put), axis=1),
+        value=np.stack((outside + np.maximum(inside, 0), outside + np.maximum(-inside, 0)), axis=1),
         inside=np.stack((inside, -inside), axis=1),
         deviations=np.stack((distance, -distance), axis=1),
     )

@@ -291,6 +291,15 @@ class TestSpot:
         assert (day.spot == 628.1234).all()
         assert day.spot_source == "quotes"
 
+    def test_prices_that_differ_within_a_snapshot_count_by_their_median(
+        self, tmp_path: Path
+    ) -> None:
+        quotes = tidy_quotes()
+        quotes["underlying_price"] = np.where(quotes.index % 20 < 9, 600.0, 628.2)
+        quotes.loc[quotes.index % 20 == 19, "underlying_price"] = np.nan
+        day = imported(tmp_path, quotes, minute_bars())[1].select().load(0)
+        assert (day.spot == 628.2).all()
+
     def test_then_the_last_bar_that_ended_at_or_before(self, tmp_path: Path) -> None:
         bars = minute_bars()
         bars["close"] = bars["close"] + np.arange(len(bars)) / 1000
@@ -401,7 +410,8 @@ class TestQuality:
     def test_gaps_and_thin_sessions_are_named(self, tmp_path: Path) -> None:
         quotes = tidy_quotes(every=300)
         minute = (quotes["ts"] - quotes["ts"].iloc[0]).dt.total_seconds() / 60
-        gap = quotes[(minute <= 60) | ((minute >= 90) & (minute < 120))]
+        late_book = minute == 30  # two spacings are no gap yet
+        gap = quotes[((minute <= 60) & ~late_book) | ((minute >= 90) & (minute < 120))]
         summary, store = imported(tmp_path, gap, minute_bars())
         [quality] = summary.kept
         assert (quality.gaps, quality.worst_gap, quality.spacing) == (1, 1800.0, 300.0)
@@ -409,7 +419,15 @@ class TestQuality:
         assert store.select().load(0).flags == ("thin",)
         assert store.entries[0].facts.period_seconds == 300
 
-    def test_few_snapshots_are_thin_and_one_is_enough(self, tmp_path: Path) -> None:
+    def test_few_snapshots_are_thin(self, tmp_path: Path) -> None:
+        quotes = tidy_quotes(every=303)
+        minute = (quotes["ts"] - quotes["ts"].iloc[0]).dt.total_seconds() / 60
+        ends = quotes[(minute < 15) | (minute > 375)]
+        summary, store = imported(tmp_path, ends, minute_bars())
+        assert summary.kept[0].thin == "5 of about 78 snapshots"
+        assert store.entries[0].path.endswith("_5m.parquet")
+
+    def test_a_single_snapshot_is_kept_as_thin(self, tmp_path: Path) -> None:
         quotes = tidy_quotes()
         one = quotes[quotes["ts"] == quotes["ts"].iloc[0]]
         summary, store = imported(tmp_path, one, minute_bars())
