@@ -56,7 +56,7 @@ def minute_session(strikes_count: int = 80) -> ChainDay:
     ts = session.open_ns + NANOSECONDS_A_MINUTE * np.arange(391)
     spot = 600 + np.cumsum(np.random.default_rng(1).normal(0, 0.1, ts.size))
     strikes = 1000 * np.arange(600 - strikes_count // 2, 600 + strikes_count // 2)
-    years = option_maths.year_fraction(session.minutes_until_close(ts), session.minutes, "calendar")
+    years = option_maths.year_fraction(session.minutes_until_close(ts), "calendar")
     is_call = np.array([True, False])[:, None]
     value = option_maths.option_price(
         spot[:, None, None], strikes / 1000, years[:, None, None], 0.15, is_call

@@ -41,5 +41,4 @@ def _narrow(day: ChainDay) -> ChainDay:
         ask=day.ask[:, :, kept],
         bid_size=day.bid_size[:, :, kept],
         ask_size=day.ask_size[:, :, kept],
-        _series={},
     )

@@ -180,7 +180,7 @@ def _years(ts: Nanoseconds, settings: Settings, facts: Sequence[SessionFacts]) -
 
     closes = np.array([one.close_ns for one in facts])
     until = (closes[np.searchsorted(closes, ts)] - ts) / 60e9
-    return year_fraction(until, 390.0, settings.market.year_convention)
+    return year_fraction(until, settings.market.year_convention)
 
 
 def _greeks(

@@ -5,8 +5,7 @@ risk, fills and screens ever see, live and in history alike. Axes: time T, right
 strike K. Prices in dollars, strikes in thousandths, NaN where there was no quote.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from typing import NamedTuple
@@ -33,16 +32,6 @@ class Quote(NamedTuple):
 
 
 NO_QUOTE = Quote(np.nan, np.nan, 0, 0, np.nan)
-
-
-class _Series(NamedTuple):
-    """One contract through the session as plain lists: a bar reads an item in 50 ns."""
-
-    bid: Sequence[float]
-    ask: Sequence[float]
-    bid_size: Sequence[int]
-    ask_size: Sequence[int]
-    mid: Sequence[float]
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -86,7 +75,6 @@ class ChainDay:
     close_source: str = ""
     year_convention: str = "calendar"
     flags: tuple[str, ...] = ()
-    _series: dict[tuple[int, int], _Series] = field(default_factory=dict, repr=False)
 
     def __len__(self) -> int:
         return int(self.ts.size)
@@ -104,9 +92,7 @@ class ChainDay:
     @cached_property
     def years(self) -> Floats:
         """[T] years to expiry under `year_convention`."""
-        return option_maths.year_fraction(
-            self.until_close, self.session.minutes, self.year_convention
-        )
+        return option_maths.year_fraction(self.until_close, self.year_convention)
 
     @cached_property
     def forward(self) -> Floats:
@@ -126,6 +112,11 @@ class ChainDay:
         )
 
     @cached_property
+    def mid(self) -> Floats:
+        """[T, 2, K] mids in dollars, NaN where there is none (see `feeds.quotes.mid`)."""
+        return quotes.mid(self.bid, self.ask)
+
+    @cached_property
     def strike_index(self) -> dict[int, int]:
         """Where each strike (thousandths) stands on the strike axis."""
         return {int(strike): k for k, strike in enumerate(self.strikes)}
@@ -135,16 +126,6 @@ class ChainDay:
         """Per row: ts, minutes since open, minutes until close, spot, atm_iv, as plain numbers."""
         columns = (self.since_open, self.until_close, self.spot, self.atm_iv)
         return list(zip(self.ts.tolist(), *(one.tolist() for one in columns), strict=True))
-
-    def series(self, right: int, k: int) -> _Series:
-        """Quotes of one contract through the session, as lists of length T."""
-        known = self._series.get((right, k))
-        if known is None:
-            bid, ask = self.bid[:, right, k], self.ask[:, right, k]
-            sizes = self.bid_size[:, right, k].tolist(), self.ask_size[:, right, k].tolist()
-            known = _Series(bid.tolist(), ask.tolist(), *sizes, quotes.mid(bid, ask).tolist())
-            self._series[right, k] = known
-        return known
 
     def contract(self, right: int, k: int) -> Contract:
         """The contract at an index of the right and strike axes."""
@@ -166,7 +147,6 @@ class ChainDay:
             ask_size=self.ask_size[one],
             official_close=None,
             flags=(),
-            _series={},
         )
 
 
@@ -341,8 +321,14 @@ class ChainSnapshot:
         foreign = contract.expiration != day.session.date or contract.underlying != day.underlying
         if k is None or foreign:
             return NO_QUOTE
-        bid, ask, bid_size, ask_size, mid = day.series(contract.right, k)
-        return Quote(bid[row], ask[row], bid_size[row], ask_size[row], mid[row])
+        place = row, int(contract.right), k
+        return Quote(
+            day.bid.item(place),
+            day.ask.item(place),
+            day.bid_size.item(place),
+            day.ask_size.item(place),
+            day.mid.item(place),
+        )
 
     def contract(self, right: int, k: int) -> Contract:
         """The contract at an index of the right and strike axes."""

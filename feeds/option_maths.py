@@ -48,12 +48,11 @@ NEAR_THE_MONEY = 5
 SMALLEST_SPREAD = 0.01
 
 
-def year_fraction(until_close: Floats, session_minutes: float, convention: str) -> Floats:
+def year_fraction(until_close: Floats, convention: str) -> Floats:
     """Years to expiry of an option that expires at the close.
 
     Args:
         until_close: minutes to the close, any shape; below one minute they count as one.
-        session_minutes: length of the session in minutes.
         convention: "calendar" (minutes of 365 days), "trading" (minutes of 252 sessions of 390),
             "t252" (always 1/252) or "vendor" (calendar minutes to half an hour after the close,
             which is what Cboe's published volatilities agree with).

@@ -281,7 +281,7 @@ class Book:
         hit |= rules.profit_target_is_hit(ask, entry, rules_now.profit_target)
         hit &= columns >= following[:, None]
         first = np.where(hit.any(axis=1), columns[hit.argmax(axis=1)], NO_ROW)
-        return np.minimum(first, end)
+        return np.asarray(np.minimum(first, end))
 
     def exit_works(self) -> Booleans:
         """[B] whether an exit order works, the time exit from its time on included."""
@@ -289,8 +289,7 @@ class Book:
 
     def holding(self) -> Integers:
         """Which books have a position."""
-        holding: Integers = np.flatnonzero(self.state["open"])
-        return holding
+        return np.asarray(np.flatnonzero(self.state["open"]))
 
     def marks(self, which: Integers, row: Integers) -> tuple[Floats, Integers]:
         """Last known mark of positions at `row` (dollars a share), and when it was known."""

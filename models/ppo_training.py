@@ -24,6 +24,7 @@ from models.model_zip import describe, read_network
 from models.policy_network import NetworkPolicy
 from models.session_arrays import Progress, SessionArrays
 from settings import Settings, TrainingSettings
+from strategies.features import COUNT
 
 Judge = Callable[[NetworkPolicy], float]
 """Mean net P&L of a policy on sessions it is not trained on, dollars a session."""
@@ -64,12 +65,13 @@ def measure_features(arrays: SessionArrays, settings: Settings, seed: int = 0) -
     """Constants of the 8 features, from training sessions played with random legal actions."""
     env = SessionVecEnv(arrays, settings, seed=seed)
     rng = np.random.default_rng(seed)
-    seen = [env.reset()]
-    for _ in range(settings.training.rollout):
+    seen = np.empty((settings.training.rollout, env.num_envs, COUNT), np.float32)
+    env.reset()
+    for step in range(len(seen)):
         mask = env.action_masks()
         actions = (rng.random(mask.shape) * mask).argmax(axis=1)
-        seen.append(env.step(actions)[0])
-    return measure(np.stack(seen))
+        seen[step] = env.step(actions)[0]
+    return measure(seen)
 
 
 def train_seed(

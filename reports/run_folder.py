@@ -87,13 +87,27 @@ def read_run(folder: Path) -> tuple[BacktestResult, Metrics]:
         raise DataError(f"{folder} holds no {METRICS}: {_FOUND_NOTHING}")
     try:
         metrics: Metrics = json.loads((folder / METRICS).read_text(encoding="utf-8"))
-        return _result(folder, metrics), metrics
+        result = _result(folder, metrics)
+        _check_counts(result, metrics)
     except FileNotFoundError as error:
         name = Path(str(error.filename)).name
         raise DataError(f"{folder} holds no {name}: {_FOUND_NOTHING}") from error
     except (KeyError, TypeError, ValueError, pa.ArrowException) as error:
         detail = " ".join(str(error).split())
         raise DataError(f"{folder} is damaged ({detail}); run the backtest again") from error
+    return result, metrics
+
+
+def _check_counts(result: BacktestResult, metrics: Metrics) -> None:
+    """A file cut between two rows reads well; the counts tell."""
+    for what, found in (
+        ("trades", len(result.trades)),
+        ("sessions", len(result.sessions)),
+        ("sessions_skipped", len(result.skipped)),
+        ("bars", result.decisions.ts.size),
+    ):
+        if found != metrics[what]:
+            raise ValueError(f"{METRICS} counts {metrics[what]} {what}, the files hold {found}")
 
 
 def _result(folder: Path, metrics: Metrics) -> BacktestResult:

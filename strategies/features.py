@@ -36,7 +36,8 @@ def risk_score(open_fraction: Array, since_open: Array, atm_iv: Array, risk: Ris
         risk: the weights and the volatility that counts as full risk.
     """
     elapsed = since_open / FULL_DAY_MINUTES
-    volatility = np.minimum(atm_iv / risk.volatility_reference, 1.0)
+    volatility = atm_iv / risk.volatility_reference
+    volatility = volatility - (volatility - 1.0) * (volatility > 1.0)  # at most 1, NaN stays NaN
     weighted = risk.size_weight * open_fraction + risk.elapsed_weight * elapsed
     return weighted + risk.volatility_weight * volatility
 
@@ -66,14 +67,15 @@ def feature_vector(
     """
     if out is None:
         out = np.empty((*np.shape(since_open), COUNT), np.float32)
-    out[..., 0] = since_open / FULL_DAY_MINUTES
-    out[..., 1] = spot / SPOT_SCALE
-    out[..., 2] = atm_iv
-    out[..., 3] = has_position
-    out[..., 4] = position_pnl / PNL_SCALE
-    out[..., 5] = minutes_held / FULL_DAY_MINUTES
-    out[..., 6] = risk
-    out[..., 7] = until_close / FULL_DAY_MINUTES
+    columns = out.T if out.ndim <= 2 else np.moveaxis(out, -1, 0)  # cheaper than out[..., i]
+    columns[0] = since_open / FULL_DAY_MINUTES
+    columns[1] = spot / SPOT_SCALE
+    columns[2] = atm_iv
+    columns[3] = has_position
+    columns[4] = position_pnl / PNL_SCALE
+    columns[5] = minutes_held / FULL_DAY_MINUTES
+    columns[6] = risk
+    columns[7] = until_close / FULL_DAY_MINUTES
     return out
 
 

@@ -1,8 +1,10 @@
 """The trading rules, each one pure function on arrays of any shape.
 
 Environment, backtest and live call the same ones. `Refusal` names the first rule that says no.
-Opening rules never hold back an exit. Comparisons of money allow for the last bit of a float
-(`EPSILON`), so that 0.30 is three times 0.10 as it is on paper.
+Opening rules never hold back an exit. What runs at every bar is plain arithmetic and comparisons,
+so that plain numbers stay plain and fast; a comparison with NaN is False, which is a refusal.
+Comparisons of money allow for the last bit of a float (`EPSILON`), so that 0.30 is three times
+0.10 as it is on paper.
 """
 
 from enum import IntEnum
@@ -60,8 +62,7 @@ def band(risk: Array, rules: RuleSettings) -> Array:
 
 def in_entry_window(since_open: Array, until_close: Array, rules: RuleSettings) -> Array:
     """Whether entries are allowed at this time; both bounds inclusive, on exact minutes."""
-    early, late = since_open < rules.entry_after_open, until_close < rules.entry_before_close
-    return ~(np.asarray(early) | late)
+    return (since_open >= rules.entry_after_open) & (until_close >= rules.entry_before_close)
 
 
 def wait_is_over(
@@ -97,15 +98,13 @@ def stop_multiple(risk: Array, rules: RuleSettings) -> Array:
 
 def is_quoted(bid: Array, ask: Array) -> Array:
     """Whether an option can be sold and its spread judged: a bid above zero and an ask."""
-    with np.errstate(invalid="ignore"):
-        return (bid > 0) & (ask >= bid)
+    return (bid > 0) & (ask >= bid)
 
 
 def spread_is_fair(bid: Array, ask: Array, rules: RuleSettings) -> Array:
     """Whether ask - bid <= max(5 cents, 10 % of the mid), by the settings' figures."""
-    with np.errstate(invalid="ignore"):
-        fair = np.maximum(rules.spread_cents / 100, rules.spread_fraction * (bid + ask) / 2)
-        return ask - bid <= fair + EPSILON
+    fair = np.maximum(rules.spread_cents / 100, rules.spread_fraction * (bid + ask) / 2)
+    return ask - bid <= fair + EPSILON
 
 
 def margin(
@@ -126,14 +125,13 @@ def margin(
 
 def daily_loss_reached(equity: Array, opening: Array, peak: Array, limit: float) -> Array:
     """Whether equity lies `limit` dollars or more below the day's opening or below its peak."""
-    return np.maximum(opening, peak) - equity >= limit - EPSILON
+    return (opening - equity >= limit - EPSILON) | (peak - equity >= limit - EPSILON)
 
 
 def state_refusal(position: Array, working: Array, lost: Array, valid: Array) -> Array:
     """The desk's own state: an open position, a working order, the daily loss, the features.
 
     `lost` is the latched daily loss, `valid` whether the features are. Returns `Refusal` codes.
-    Arithmetic on flags, not `np.where`: this runs at every decision and plain flags stay plain.
     """
     features = (1 - valid * 1) * int(Refusal.FEATURES)
     loss = lost * int(Refusal.DAILY_LOSS) + (1 - lost * 1) * features
@@ -176,5 +174,4 @@ def profit_target_is_hit(ask: Array, entry_price: Array, target: float | None) -
     """Whether a short can be bought back at (1 - target) x entry or less; never when off."""
     if target is None:
         return np.zeros(np.shape(ask), bool)
-    with np.errstate(invalid="ignore"):
-        return ask <= (1.0 - target) * entry_price + EPSILON
+    return ask <= (1.0 - target) * entry_price + EPSILON

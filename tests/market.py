@@ -116,7 +116,7 @@ def market(
     minutes = minutes[minutes <= session.minutes]
     spot = np.broadcast_to(np.asarray(spot, float), minutes.shape).copy()
     dollars = np.array(strikes, float)
-    years = year_fraction(session.minutes - minutes, session.minutes, "calendar")[:, None, None]
+    years = year_fraction(session.minutes - minutes, "calendar")[:, None, None]
     is_call = np.array([True, False])[:, None]
     mid = option_price(spot[:, None, None], dollars, years, volatility, is_call)
     bid = np.maximum(np.round(mid * 100) - 1, 0) / 100

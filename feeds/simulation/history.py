@@ -6,7 +6,7 @@ same in whichever range it is asked for.
 """
 
 from datetime import date
-from functools import lru_cache
+from functools import cache, lru_cache
 from threading import Lock
 
 import numpy as np
@@ -25,8 +25,7 @@ class History:
     def __init__(self, seed: int) -> None:
         """Nothing is walked yet."""
         self._seed = seed
-        self._sessions = sessions_between(FIRST_DATE, LAST_DATE)
-        self._index = {session.date: i for i, session in enumerate(self._sessions)}
+        self._sessions, self._index = _calendar()
         self._before = [Climate(float(np.log(figures.LINE_DOLLARS[0])), 0.0)]
         self._lock = Lock()
 
@@ -48,7 +47,14 @@ class History:
         return walk_day(session, self._before[index], self._seed)
 
 
-@lru_cache(maxsize=4)
+@cache
+def _calendar() -> tuple[list[Session], dict[date, int]]:
+    """All sessions that can be simulated, and where each stands."""
+    sessions = sessions_between(FIRST_DATE, LAST_DATE)
+    return sessions, {session.date: i for i, session in enumerate(sessions)}
+
+
+@lru_cache(maxsize=8)
 def history(seed: int) -> History:
     """The one history of a seed, shared by all markets made from it."""
     return History(seed)

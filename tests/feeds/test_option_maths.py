@@ -56,7 +56,7 @@ def market(
     """Quotes `half` a spread around Black-76 at a forward two cents above a wandering spot."""
     spot = 600.13 + np.cumsum(np.random.default_rng(3).normal(0, 0.4, rows))
     thousandths = 600_000 + 1_000 * np.arange(-(strikes // 2), strikes - strikes // 2)
-    years = year_fraction(np.linspace(390, 30, rows), 390, "calendar")
+    years = year_fraction(np.linspace(390, 30, rows), "calendar")
     forward = spot[:, None, None] + 0.02
     mid = option_price(forward, thousandths / 1000, years[:, None, None], volatility, RIGHTS)
     bid = np.where(mid > half, mid - half, np.nan)
@@ -82,13 +82,13 @@ def market(
 def test_every_convention_floors_the_time_at_one_minute(
     convention: str, minutes: float, years: float
 ) -> None:
-    found = year_fraction(np.full((2, 3), minutes), 390, convention)
+    found = year_fraction(np.full((2, 3), minutes), convention)
     np.testing.assert_allclose(found, np.full((2, 3), years), rtol=1e-15)
 
 
 def test_an_unknown_convention_is_a_setting_error_that_names_the_known_ones() -> None:
     with pytest.raises(SettingError, match=r"'act365' is unknown.*calendar, trading, t252"):
-        year_fraction(np.array([60.0]), 390, "act365")
+        year_fraction(np.array([60.0]), "act365")
 
 
 # --- forward -------------------------------------------------------------------------------------

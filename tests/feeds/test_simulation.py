@@ -1,6 +1,7 @@
 """What the simulated market promises whoever uses it as a source of sessions."""
 
 from datetime import date
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -38,8 +39,8 @@ def test_a_day_is_the_same_whatever_range_it_is_asked_in() -> None:
 
 
 def test_a_seed_repeats_and_another_seed_does_not() -> None:
-    assert_equal_days(one(seed=3), one(seed=3))
-    assert not np.array_equal(one(seed=3).spot, one(seed=4).spot)
+    assert_equal_days(one(seed=1), one(seed=1))
+    assert not np.array_equal(one(seed=1).spot, one(seed=0).spot)
 
 
 def test_numpys_global_random_state_is_neither_read_nor_moved() -> None:
@@ -54,7 +55,7 @@ def test_numpys_global_random_state_is_neither_read_nor_moved() -> None:
 def test_the_price_goes_on_where_it_stopped_the_day_before() -> None:
     market = SimulatedMarket(default_sessions(250))
     spots = [market.clock(i)[1] for i in range(250)]
-    gaps = [np.log(today[0] / before[-1]) for before, today in zip(spots, spots[1:], strict=False)]
+    gaps = [np.log(today[0] / before[-1]) for before, today in pairwise(spots)]
     assert 0.004 < np.std(gaps) < 0.012
     assert np.abs(gaps).max() < 0.06
 
@@ -95,8 +96,8 @@ def test_a_half_day_ends_at_one_o_clock_like_any_other_close() -> None:
 
 
 def test_it_says_that_it_is_simulated() -> None:
-    market = SimulatedMarket([DAY], seed=7)
-    assert market.label == "simulated market, seed 7"
+    market = SimulatedMarket([DAY], seed=1)
+    assert market.label == "simulated market, seed 1"
     assert (market.underlying, market.skipped) == ("SPY", ())
     day = market.load(0)
     assert (day.source, day.spot_source) == ("simulated", "simulated")

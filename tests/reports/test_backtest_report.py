@@ -3,6 +3,7 @@
 import re
 from dataclasses import replace
 from datetime import date
+from html import unescape
 
 import factory
 import matplotlib
@@ -12,8 +13,11 @@ from errors import DataError
 from reports.backtest_report import draw_report
 from reports.charts.session import most_eventful
 from reports.formatting import count, listing, money, money_interval, number, percent
+from reports.metrics import compute_metrics
+from reports.page import render
 from reports.run_folder import write_run_files
 from reports.trades import daily_pnl
+from vocabulary import ExitReason
 
 BASELINES = ("hold", "random", "sell_put@10:00", "sell_call@10:00")
 PICTURES = {
@@ -27,10 +31,15 @@ def drawn(folder, result, **more):
     return draw_report(folder, **more).read_text(encoding="utf-8")
 
 
+def page(result):
+    """The report without its pictures."""
+    return render(result, compute_metrics(result), [], "")
+
+
 def text_of(html):
     """What a reader reads: no tags, no style, no pictures."""
     body = html[html.index("<body>") :]
-    return re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", body))
+    return re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]*>", " ", body)))
 
 
 @pytest.fixture(scope="module")
@@ -72,58 +81,53 @@ def test_the_first_page_says_what_the_figures_prove(quarter):
     assert "SPY's median range was" in text
 
 
-def test_drawing_again_gives_the_same_bytes(tmp_path):
-    first = drawn(tmp_path, factory.result(3, 1))
-    pictures = {p.name: p.read_bytes() for p in (tmp_path / "pictures").iterdir()}
-    assert draw_report(tmp_path).read_text(encoding="utf-8") == first
-    assert {p.name: p.read_bytes() for p in (tmp_path / "pictures").iterdir()} == pictures
+def test_drawing_again_gives_the_same_bytes(quarter):
+    folder, html = quarter
+    pictures = {p.name: p.read_bytes() for p in (folder / "pictures").iterdir()}
+    assert draw_report(folder).read_text(encoding="utf-8") == html
+    assert {p.name: p.read_bytes() for p in (folder / "pictures").iterdir()} == pictures
 
 
 @pytest.mark.parametrize("in_sample", [0, 1])
 @pytest.mark.parametrize("source", ["simulated", "thetadata"])
-def test_banners_appear_exactly_when_due(tmp_path, in_sample, source):
-    html = drawn(tmp_path, factory.result(2, 0, in_sample=in_sample, source=source))
+def test_banners_appear_exactly_when_due(in_sample, source):
+    html = page(factory.result(2, 0, in_sample=in_sample, source=source))
     assert ("IN SAMPLE" in text_of(html)) is bool(in_sample)
     assert ('class="banner in-sample"' in html) is bool(in_sample)
     assert ("SIMULATED MARKET" in text_of(html)) is (source == "simulated")
 
 
 @pytest.mark.parametrize(("spacing", "due"), [(60.0, False), (300.0, True)])
-def test_sparse_books_make_stops_approximate(tmp_path, spacing, due):
-    text = text_of(drawn(tmp_path, factory.result(2, 1, spacing=spacing)))
+def test_sparse_books_make_stops_approximate(spacing, due):
+    text = text_of(page(factory.result(2, 1, spacing=spacing)))
     assert ("Stops are approximate" in text) is due
 
 
-def test_settled_positions_are_called_optimistic_and_the_close_ones_named(tmp_path):
+@pytest.mark.parametrize(("distance", "due"), [(1.0029, True), (0.9971, True), (1.0031, False)])
+def test_settled_positions_are_called_optimistic_and_the_close_ones_named(distance, due):
     result = factory.result(3, 1)
-    settled = factory.trade_on(
-        factory.market(1, date(2026, 10, 30), 60.0, factory.np.random.default_rng(0))[0],
-        factory.Right.PUT,
-        60.0,
-        "bundled",
-        settle=True,
-    )
-    assert settled.exit_reason == "settlement"
-    near = replace(result.sessions[-1], official_close=settled.contract.strike * 1.0029)
-    far = replace(near, official_close=settled.contract.strike * 1.0031)
-    for last, due in ((near, True), (far, False)):
-        run = replace(result, trades=[settled], sessions=[*result.sessions[:-1], last])
-        text = text_of(drawn(tmp_path, run))
-        assert "1 position settled at the official close, which is optimistic" in text
-        assert ("Within 0.3 % of the strike at the close" in text) is due
-    text = text_of(drawn(tmp_path, replace(result, trades=[])))
-    assert "optimistic" not in text
+    settled = replace(result.trades[-1], exit_reason=ExitReason.SETTLEMENT)
+    last = replace(result.sessions[-1], official_close=settled.contract.strike * distance)
+    run = replace(result, trades=[settled], sessions=[*result.sessions[:-1], last])
+    text = text_of(page(run))
+    assert "1 position settled at the official close, which is optimistic" in text
+    assert ("Within 0.3 % of the strike at the close" in text) is due
 
 
-def test_capital_refusals_and_unfilled_exits_are_said(tmp_path):
+def test_without_settlement_nothing_is_said_of_it():
+    assert "optimistic" not in text_of(page(factory.result(3, 0)))
+
+
+def test_capital_refusals_and_unfilled_exits_are_said():
     result = factory.result(2, 1)
     reasons = ("", "the capital does not cover it", "b", "c")
     refused = replace(result, decisions=replace(result.decisions, reasons=reasons))
-    assert "The capital rule refused" in text_of(drawn(tmp_path, refused))
-    assert "The capital rule refused" not in text_of(drawn(tmp_path, result))
-    kept = replace(result.trades[0], exit_was_working=True)
-    unfilled = text_of(drawn(tmp_path, replace(result, trades=[kept, *result.trades[1:]])))
-    assert "1 exit found no quote" in unfilled
+    assert "The capital rule refused" in text_of(page(refused))
+    assert "The capital rule refused" not in text_of(page(result))
+    unfilled = replace(result.trades[0], exit_was_working=True)
+    text = text_of(page(replace(result, trades=[unfilled, *result.trades[1:]])))
+    assert "1 exit found no quote" in text
+    assert "found no quote" not in text_of(page(result))
 
 
 @pytest.mark.parametrize(
@@ -142,26 +146,30 @@ def test_a_thin_run_still_has_a_report(tmp_path, result):
 
 
 def test_pictures_of_a_former_report_do_not_stay(tmp_path):
-    drawn(tmp_path, factory.result(2, 1))
-    drawn(tmp_path, factory.result(2, 0, baselines=()))
+    drawn(tmp_path, factory.result(1, 1, baselines=()))
+    assert (tmp_path / "pictures" / "trades.png").exists()
+    drawn(tmp_path, factory.result(1, 0, baselines=()))
     names = {path.stem for path in (tmp_path / "pictures").iterdir()}
     assert names == {"equity", "sessions", "session"}
 
 
-def test_the_chart_of_one_session_shows_the_largest_result_or_the_one_asked_for(tmp_path):
+def test_the_chart_of_one_session_shows_the_largest_result_unless_asked():
     result = factory.result(5, 1)
     daily = abs(daily_pnl(result.trades, result.sessions))
     assert most_eventful(result) == result.sessions[int(daily.argmax())].date
-    html = drawn(tmp_path, result)
-    other = next(s.date for s in result.sessions if s.date != most_eventful(result))
-    assert draw_report(tmp_path, other).read_text(encoding="utf-8") != html
+
+
+def test_the_chart_of_one_session_shows_the_one_asked_for(tmp_path):
+    result = factory.result(2, 0, baselines=())
+    first, second = (drawn(tmp_path, result, chosen=each.date) for each in result.sessions)
+    assert first != second
     with pytest.raises(DataError, match="2001-01-01 is not among the sessions"):
         draw_report(tmp_path, date(2001, 1, 1))
 
 
 def test_drawing_leaves_matplotlib_as_it_found_it(tmp_path):
     before = dict(matplotlib.rcParams)
-    drawn(tmp_path, factory.result(1, 1, baselines=()))
+    drawn(tmp_path, factory.result(1, 0, baselines=()))
     assert dict(matplotlib.rcParams) == before
 
 

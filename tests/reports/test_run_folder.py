@@ -161,7 +161,7 @@ def test_baselines_of_a_former_run_do_not_stay(tmp_path):
 
 
 def test_skipped_sessions_keep_reason_and_range_in_the_list_of_sessions(result, folder):
-    rows = list(csv.DictReader((folder / "sessions.csv").open()))
+    rows = list(csv.DictReader((folder / "sessions.csv").read_text().splitlines()))
     assert [row["session"] for row in rows] == sorted(row["session"] for row in rows)
     skipped = [row for row in rows if row["kept"] == "false"]
     assert [row["reason"] for row in skipped] == [each.reason for each in result.skipped]
