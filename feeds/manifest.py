@@ -69,12 +69,14 @@ def read_manifest(root: Path) -> Manifest:
     path = root / MANIFEST
     try:
         content = json.loads(path.read_text("utf-8"))
+        if content["schema_version"] != SCHEMA_VERSION:
+            raise ValueError(f"schema {content['schema_version']} is of another version")
         sessions = [_stored(fields) for fields in content["sessions"]]
         skipped = dict(_skipped(fields) for fields in content["skipped"])
     except FileNotFoundError:
         return Manifest({}, {})
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{path} is damaged ({error}): delete it and import again") from error
+        raise DataError(f"{path} is damaged ({error!r}): delete it and import again") from error
     return Manifest({stored.path: stored for stored in sessions}, skipped)
 
 

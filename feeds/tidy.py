@@ -28,7 +28,7 @@ from feeds.sessions import FIRST_DAY, LAST_DAY, Floats, Nanoseconds
 NEEDED = ("ts", "underlying", "expiration", "strike", "right", "bid", "ask")
 OPTIONAL = ("bid_size", "ask_size", "underlying_price")
 CHUNK_ROWS = 131_072
-CSV_BLOCK_BYTES = 8_000_000
+CSV_BLOCK_BYTES = 1_000_000  # the reader holds dozens of blocks ahead
 _NUMBERS = ("strike", "bid", "ask", "bid_size", "ask_size", "underlying_price")
 _BAR_NUMBERS = ("open", "high", "low", "close")
 _EARLIEST = int(np.datetime64(FIRST_DAY, "ns").astype(np.int64))

@@ -207,7 +207,8 @@ class PPOStrategy(bt.Strategy):
 
     def _exit_filled(self, order: bt.Order, fill: object) -> None:
         reason = order.info["exit_reason"]
-        was_working = reason is ExitReason.SETTLEMENT and self._is_exiting(self.feed.snapshot())
+        sent = self._exit is not None or self._time_exit is not None  # canceled by now, unfilled
+        was_working = reason is ExitReason.SETTLEMENT and sent
         decided = order.info.get("exit_decided_ts")
         trip = self.tracker.exit_filled(fill, reason, decided, was_working)  # type: ignore[arg-type]
         if trip is not None:

@@ -5,7 +5,7 @@ can spoil them and an oracle can read them. `markets()` draws whole runs of sess
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
@@ -38,7 +38,7 @@ CALL, PUT = Right.CALL, Right.PUT
 Floats = npt.NDArray[np.float64]
 
 
-@dataclass
+@dataclass(repr=False)
 class Market:
     """A session's raw quotes; arrays as in `ChainDay`, with neither cleaning nor a closing row."""
 
@@ -53,7 +53,10 @@ class Market:
     official_close: float | None
     flags: tuple[str, ...] = ()
     source: str = "recorded"
-    atm_volatility: float | None = field(default=None, repr=False)
+    made_with: str = ""
+
+    def __repr__(self) -> str:
+        return f"Market({self.session.date}, {self.ts.size} rows, {self.made_with})"
 
     def day(self) -> ChainDay:
         """The session as the feed takes it."""
@@ -214,28 +217,53 @@ def markets(draw: some.DrawFn, most: int = 3) -> list[Market]:
 @some.composite
 def random_market(draw: some.DrawFn, session: Session = SESSION) -> Market:
     """A random session; hypothesis draws the knobs, a seeded generator the many figures."""
-    dice = np.random.default_rng(draw(some.integers(0, 2**32 - 1), label="seed"))
-    minutes = _clock(dice, draw(some.sampled_from(SPACINGS)), session.minutes)
-    step = np.sqrt(np.diff(minutes, prepend=0.0)) * draw(some.sampled_from([0.02, 0.12, 0.4]))
-    path = 628 + np.cumsum(dice.normal(0, 1, minutes.size) * step)
-    if draw(some.booleans(), label="jump"):
-        path[dice.integers(0, minutes.size) :] += dice.choice([-6.0, -2.0, 2.0, 6.0])
+    knobs = {
+        "seed": draw(some.integers(0, 2**32 - 1)),
+        "spacing": draw(some.sampled_from(SPACINGS)),
+        "step": draw(some.sampled_from([0.02, 0.12, 0.4])),
+        "jump": draw(some.sampled_from([0.0, -6.0, -2.0, 2.0, 6.0])),
+        "strikes": draw(some.sampled_from([25, 5, 2, 1])),
+        "volatility": draw(some.sampled_from([0.12, 0.3, 0.8])),
+        "faults": draw(some.sampled_from([0.0, 0.05, 0.4])),
+        "sizes": draw(some.booleans()),
+    }
+    return from_knobs(session, **knobs)
+
+
+def from_knobs(
+    session: Session,
+    seed: int,
+    spacing: str,
+    step: float,
+    jump: float,
+    strikes: int,
+    volatility: float,
+    faults: float,
+    sizes: bool,
+) -> Market:
+    """The random session of these knobs, as a failing example names them."""
+    dice = np.random.default_rng(seed)
+    minutes = _clock(dice, spacing, session.minutes)
+    steps = np.sqrt(np.diff(minutes, prepend=0.0)) * step
+    path = 628 + np.cumsum(dice.normal(0, 1, minutes.size) * steps)
+    path[dice.integers(0, minutes.size) :] += jump
     path = np.round(path, 2) + 0.0013  # off the half cents, where floats and decimals may differ
-    count = draw(some.sampled_from([1, 2, 5, 25]), label="strikes")
-    centre = round(float(path[0])) - count // 2
+    lowest = round(float(path[0])) - strikes // 2
     made = market(
         minutes,
         path,
         session=session,
-        strikes=[centre + k for k in range(count)],
-        volatility=draw(some.sampled_from([0.12, 0.3, 0.8]), label="volatility"),
+        strikes=range(lowest, lowest + strikes),
+        volatility=volatility,
         official_close=round(float(path[-1]) + dice.normal(0, 0.3), 2),
     )
     _widen(made, dice)
-    _spoil(made, dice, draw(some.sampled_from([0.0, 0.05, 0.4]), label="faults"))
-    if draw(some.booleans(), label="small sizes"):
+    _spoil(made, dice, faults)
+    if sizes:
         made.bid_size[:] = dice.integers(0, 4, made.bid.shape)
         made.ask_size[:] = dice.integers(0, 4, made.bid.shape)
+    made.made_with = f"{seed=}, {spacing=}, {step=}, {jump=}, {strikes=}, {volatility=}, "
+    made.made_with += f"{faults=}, {sizes=}"
     return made
 
 

@@ -270,7 +270,9 @@ def test_skipped_sessions_are_remembered_until_they_are_stored(tmp_path: Path) -
 def test_a_damaged_manifest_is_named(tmp_path: Path) -> None:
     ChainStore(tmp_path).write(quoted_day(), 300)
     manifest = tmp_path / "manifest.json"
-    for content in ("", manifest.read_text()[:-10], '{"sessions": [{}], "skipped": []}', "[]"):
+    whole = manifest.read_text()
+    another = whole.replace('"schema_version": 1,', '"schema_version": 2,', 1)
+    for content in ("", whole[:-10], whole.replace('"path"', '"place"'), "[]", another):
         manifest.write_text(content)
         with pytest.raises(DataError, match=r"manifest\.json is damaged"):
             ChainStore(tmp_path).select()
