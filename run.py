@@ -9,8 +9,11 @@ import sys
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
+from types import ModuleType
+from typing import NoReturn
 
-from errors import DeskError
+from commands.options import load_settings
+from errors import DeskError, SettingError
 
 VERBS = {
     "backtest": "run a model or a policy over historical chains and draw a report",
@@ -21,26 +24,17 @@ VERBS = {
 CRASH_LOG = Path("runs/crash.log")
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+class _Parser(argparse.ArgumentParser):
+    """Says in one line what is wrong with a call."""
+
+    def error(self, message: str) -> NoReturn:
+        raise SettingError(f"{message} (see {self.prog} --help)")
+
+
+def main(words: Sequence[str] | None = None) -> int:
     """Run one verb; returns the exit code."""
-    words = list(sys.argv[1:] if arguments is None else arguments)
-    parser = argparse.ArgumentParser(prog="run.py", description=__doc__.splitlines()[0])
-    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
-    chosen = next((word for word in words if word in VERBS), None)
-    module = None
-    for verb, summary in VERBS.items():
-        subparser = verbs.add_parser(verb, help=summary, description=summary)
-        if verb == chosen:  # importing one verb only keeps the start short
-            module = importlib.import_module(
-                f"commands.{verb}_" if verb == "import" else f"commands.{verb}"
-            )
-            module.add_arguments(subparser)
-    return _guarded(module, parser.parse_args(words))
-
-
-def _guarded(module: object, parsed: argparse.Namespace) -> int:
     try:
-        return int(module.main(parsed))  # type: ignore[attr-defined]
+        return _run(list(sys.argv[1:] if words is None else words))
     except DeskError as error:
         print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
         return error.exit_code
@@ -55,6 +49,26 @@ def _guarded(module: object, parsed: argparse.Namespace) -> int:
         kind = type(error).__name__
         print(f"internal error: {kind}: {error}; please report {CRASH_LOG}", file=sys.stderr)
         return 1
+
+
+def _run(words: list[str]) -> int:
+    parser = _Parser(prog="run.py", description="A 0DTE options desk.")
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+    chosen = next((word for word in words if word in VERBS), None)
+    module = None
+    for verb, summary in VERBS.items():
+        subparser = verbs.add_parser(verb, help=summary, description=summary)
+        if verb == chosen:  # importing one verb only keeps the start short
+            module = _module(verb)
+            module.add_arguments(subparser)
+    arguments = parser.parse_args(words)
+    assert module is not None  # argparse refuses every other word
+    return int(module.main(arguments, load_settings(arguments)))
+
+
+def _module(verb: str) -> ModuleType:
+    name = "import_" if verb == "import" else verb  # `import` is no name Python allows
+    return importlib.import_module(f"commands.{name}")
 
 
 if __name__ == "__main__":

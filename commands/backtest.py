@@ -10,11 +10,11 @@ from brokers.approval import ApprovalBroker
 from brokers.approvers import AutomaticApprover
 from brokers.chain_broker import ChainBroker
 from commands.market_data import open_source
-from commands.options import add_settings, load_settings
+from commands.options import add_settings
 from commands.policies import ChosenPolicy, choose_policy
 from commands.results import SessionCollector, backtest_result
 from commands.run_folder import new_run_folder, write_config
-from commands.run_log import RunLog
+from commands.run_log import Cost, RunLog
 from commands.screen import progress, say
 from errors import DataError
 from feeds.chain_feed import ChainFeed
@@ -37,27 +37,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def main(arguments: argparse.Namespace) -> int:
+def main(arguments: argparse.Namespace, settings: Settings) -> int:
     """Run it; 0 when the report (or the data files) is written."""
-    settings = load_settings(arguments)
     chosen = choose_policy(settings, arguments.assume_schema)
-    folder = new_run_folder(settings, "backtest", chosen.policy.name)
-    log = RunLog(folder / "log.jsonl")
+    cost = Cost()
     source = open_source(settings, chosen.year_convention)
-    log.write("data", label=source.label, path=settings.data, sessions=len(source.sessions))
-    for note in chosen.notes:
-        say(f"note: {note}")
-    result = run_backtest(source, chosen, settings)
-    if not arguments.no_report:
-        result = _with_baselines(result, source, settings)
-    write_config(folder, settings)
-    metrics = write_run_files(folder, result)
-    log.write_cost("data files written")
-    _tell(metrics, result)
-    shown = folder if arguments.no_report else _draw(folder)
-    log.write_cost("done")
-    log.close()
-    say(f"{'data files' if arguments.no_report else 'report'}: {shown}")
+    folder = new_run_folder(settings, "backtest", chosen.policy.name)
+    with RunLog(folder / "log.jsonl") as log:
+        log.write("data", label=source.label, path=settings.data, sessions=len(source.sessions))
+        for note in chosen.notes:
+            say(f"note: {note}")
+        result = run_backtest(source, chosen, settings)
+        if not arguments.no_report:
+            result = _with_baselines(result, source, settings)
+        write_config(folder, settings)
+        metrics = write_run_files(folder, result)
+        log.write("data files written", **cost.so_far())
+        _tell(metrics, result)
+        if not arguments.no_report:
+            say(f"report: {_draw(folder)}")
+        log.write("done", **cost.so_far())
+    if arguments.no_report:
+        say(f"data files: {folder}")
     return 0
 
 

@@ -48,7 +48,7 @@ def load_settings(arguments: argparse.Namespace) -> Settings:
     for name in Settings.model_fields:
         if hasattr(arguments, name):
             given[name] = getattr(arguments, name)
-    for assignment in arguments.assignments:
+    for assignment in getattr(arguments, "assignments", ()):
         _assign(given, assignment)
     _refuse_unknown_environment()
     try:

@@ -7,6 +7,7 @@ from pathlib import Path
 from commands.screen import say
 from errors import SettingError
 from reports.backtest_report import draw_report
+from settings import Settings
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -15,7 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--session", metavar="DATE", help="the session whose chart is drawn")
 
 
-def main(arguments: argparse.Namespace) -> int:
+def main(arguments: argparse.Namespace, settings: Settings) -> int:
     """Draw each; 0 when all are drawn."""
     session = _date(arguments.session)
     for folder in arguments.folders:

@@ -7,38 +7,46 @@ import time
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 PACKAGES = ("backtrader", "numpy", "pandas", "pyarrow", "stable-baselines3", "torch")
+
+
+class Cost:
+    """CPU seconds and peak memory since it was made: what a run costs over its imports."""
+
+    def __init__(self) -> None:
+        """Start counting now."""
+        self._cpu = time.process_time()
+        self._memory = peak_memory_mb()
+
+    def so_far(self) -> dict[str, float]:
+        """CPU seconds, and megabytes by which the peak has grown."""
+        return {
+            "cpu_seconds": round(time.process_time() - self._cpu, 3),
+            "peak_memory_mb": round(peak_memory_mb() - self._memory, 1),
+        }
 
 
 class RunLog:
     """Appends one JSON object a line; flushed at once, so that a crash leaves what came before."""
 
     def __init__(self, path: Path) -> None:
-        """Start a new log at `path` and a CPU clock."""
+        """Start a new log at `path`."""
         self._file = path.open("w", encoding="utf-8")
-        self._cpu = time.process_time()
-        self._memory = peak_memory_mb()
         self.write("started", python=platform.python_version(), packages=_versions())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._file.close()
 
     def write(self, event: str, **facts: Any) -> None:
         """Append an event with its wall time."""
         line = {"time": datetime.now(UTC).isoformat(), "event": event, **facts}
         self._file.write(json.dumps(line, default=str) + "\n")
         self._file.flush()
-
-    def write_cost(self, event: str) -> None:
-        """Append CPU seconds and peak memory since this log was started."""
-        self.write(
-            event,
-            cpu_seconds=round(time.process_time() - self._cpu, 3),
-            peak_memory_mb=round(peak_memory_mb() - self._memory, 1),
-        )
-
-    def close(self) -> None:
-        """Close the file."""
-        self._file.close()
 
 
 def peak_memory_mb() -> float:

@@ -11,6 +11,7 @@ from datetime import date
 import numpy as np
 import numpy.typing as npt
 
+from feeds.source import SkippedSession
 from vocabulary import FEATURES, RoundTrip
 
 Integers = npt.NDArray[np.int64]
@@ -49,15 +50,6 @@ class SessionFacts:
     def range_pct(self) -> float:
         """High less low in per cent of the first price."""
         return 100 * (self.spot_high - self.spot_low) / self.spot_open
-
-
-@dataclass(frozen=True, slots=True)
-class SkippedSession:
-    """A session that was left out; `range_pct` is the underlying's range where it is known."""
-
-    date: date
-    reason: str
-    range_pct: float | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

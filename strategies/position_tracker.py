@@ -141,7 +141,7 @@ class PositionTracker:
     ) -> RoundTrip:
         entry, closing = self._entry, self._exit
         settled = reason is ExitReason.SETTLEMENT
-        gross = position.side * (closing.value - entry.value) * MULTIPLIER
+        gross = position.side * (closing.value - entry.value) * MULTIPLIER + 0.0  # never -0.0
         return RoundTrip(
             contract=position.contract,
             side=position.side,

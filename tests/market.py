@@ -58,6 +58,9 @@ class Market:
     def __repr__(self) -> str:
         return f"Market({self.session.date}, {self.ts.size} rows, {self.made_with})"
 
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        printer.text(repr(self))  # hypothesis would print every quote
+
     def day(self) -> ChainDay:
         """The session as the feed takes it."""
         names = ("session", "ts", "spot", "strikes", "bid", "ask", "bid_size", "ask_size")

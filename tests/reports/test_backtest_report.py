@@ -168,9 +168,10 @@ def test_the_chart_of_one_session_shows_the_one_asked_for(tmp_path):
 
 
 def test_drawing_leaves_matplotlib_as_it_found_it(tmp_path):
-    before = dict(matplotlib.rcParams)
-    drawn(tmp_path, factory.result(1, 0, baselines=()))
-    assert dict(matplotlib.rcParams) == before
+    with matplotlib.rc_context({"font.size": 23.0, "axes.grid": False}):
+        before = dict(matplotlib.rcParams)
+        drawn(tmp_path, factory.result(1, 0, baselines=()))
+        assert dict(matplotlib.rcParams) == before
 
 
 def test_figures_read_well():

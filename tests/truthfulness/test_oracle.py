@@ -22,7 +22,7 @@ from market import (
     markets,
     wishes,
 )
-from oracle import SELL_CALL, SELL_PUT, Clock, Figures, Oracle, RawSession, Script
+from oracle import SELL_CALL, SELL_PUT, Clock, Figures, Oracle, RawSession, Script, money
 
 from settings import FillSettings, RuleSettings, Settings
 from strategies.baselines import baseline
@@ -126,27 +126,15 @@ def check_decisions(ran: PPOStrategy, oracle: Oracle) -> None:
     assert list(zip(ts, record.action[slots].tolist(), told, strict=True)) == oracle.decisions
 
 
-def figures(desk_settings: Settings) -> Figures:
-    """The oracle's figures where a test departs from the defaults."""
-    return settings_to_figures(desk_settings, Settings())
-
-
-def settings_to_figures(chosen: Settings, default: Settings) -> Figures:
-    """Only what differs is told to the oracle: it has its own idea of every default."""
+def figures(chosen: Settings) -> Figures:
+    """The oracle's figures: only what a test changed is told, it knows the defaults by itself."""
     told: dict[str, Any] = {}
-    names = {
-        "capital": (chosen.capital, default.capital),
-        "contracts": (chosen.contracts, default.contracts),
-    }
-    for group in ("rules", "fills"):
-        for name in type(getattr(chosen, group)).model_fields:
-            pair = (getattr(getattr(chosen, group), name), getattr(getattr(default, group), name))
-            names[name] = pair
-    for name, (figure, usual) in names.items():
-        if figure != usual:
-            kind = Figures.__dataclass_fields__[name].type
-            decimal = isinstance(figure, float) and kind is not int
-            told[name] = Decimal(repr(figure)) if decimal else figure
+    pairs = [(chosen, Settings()), (chosen.rules, RuleSettings()), (chosen.fills, FillSettings())]
+    for ours, usual in pairs:
+        for name, known in Figures.__dataclass_fields__.items():
+            figure = getattr(ours, name, None)
+            if figure != getattr(usual, name, None):
+                told[name] = known.type(figure) if known.type in (int, bool) else money(figure)
     return Figures(**told)
 
 
