@@ -22,12 +22,12 @@ class OptionCommission(bt.CommInfoBase):
 
     def getvaluesize(self, size: float, price: float) -> float:
         """Dollars that `size` contracts are worth at `price`."""
-        return size * price * self.p.mult
+        return float(size * price * self.p.mult)
 
     def getvalue(self, position: bt.Position, price: float) -> float:
         """Dollars that a position is worth at `price`."""
-        return position.size * price * self.p.mult
+        return float(position.size * price * self.p.mult)
 
     def getoperationcost(self, size: float, price: float) -> float:
         """Dollars that change hands for `size` contracts at `price`."""
-        return abs(size) * price * self.p.mult
+        return float(abs(size) * price * self.p.mult)

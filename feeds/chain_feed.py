@@ -8,7 +8,7 @@ York time only; every instant that is not inside Backtrader is int64 nanoseconds
 
 from array import array
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, time
 from math import inf
 from typing import Any
@@ -34,18 +34,25 @@ class ChainFeed(bt.feed.DataBase):
     that nothing can be traded on it, and is listed in `skipped`.
     """
 
-    lines = ("atm_iv",)
+    lines: Any = ("atm_iv",)
     params = (
-        ("on_session", None),  # called with every ChainDay that is opened, for reports
         ("timeframe", bt.TimeFrame.Minutes),
         ("sessionstart", time(9, 30)),
         ("sessionend", time(16, 0)),
     )
 
-    def __init__(self, source: ChainSource | Sequence[ChainDay]) -> None:
-        """A feed of all sessions of `source`, or of days that are in memory."""
+    def __init__(
+        self,
+        source: ChainSource | Sequence[ChainDay],
+        on_session: Callable[[ChainDay], None] | None = None,
+    ) -> None:
+        """A feed of all sessions of `source`, or of days that are in memory.
+
+        `on_session` is called with every session that is opened and can be traded.
+        """
+        self._on_session = on_session
         self.source: ChainSource = (
-            source if hasattr(source, "load") else MemorySource(source)  # type: ignore[assignment, arg-type]
+            source if hasattr(source, "load") else MemorySource(source)  # type: ignore[assignment]
         )
         self.skipped: list[SkippedSession] = []
         self._contracts: dict[Contract, OptionContract] = {}
@@ -139,8 +146,8 @@ class ChainFeed(bt.feed.DataBase):
             self._day = self._without_quotes(index)
             self.skipped.append(SkippedSession(self._day.session.date, str(error)))
         else:
-            if self.p.on_session is not None:
-                self.p.on_session(self._day)
+            if self._on_session is not None:
+                self._on_session(self._day)
         if len(self._day) != self._last - self._first:
             raise DataError(f"{self._day.session.date}: the session changed while it was read")
         volatility = self.lines.atm_iv.array

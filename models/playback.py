@@ -48,6 +48,8 @@ class Playback:
     Attributes:
         trips: the round trips of each session, in order.
         net_pnl: [D] dollars a session earned after fees.
+        hedge_gain: [D] dollars of it that the positions' deltas earned; 0 where the arrays were
+            built without `hedge`. Without it the mean is the same but for drift, and far surer.
         decisions: every decision.
         capital_refusals: how many decisions only the capital rule kept from a sale.
         rounds: how often all sessions were played.
@@ -55,6 +57,7 @@ class Playback:
 
     trips: list[list[RoundTrip]]
     net_pnl: Floats
+    hedge_gain: Floats
     decisions: Decisions
     capital_refusals: int
     rounds: int
@@ -79,7 +82,8 @@ def play(policy: Policy, arrays: SessionArrays, settings: Settings) -> Playback:
         earlier = np.concatenate(([0.0], np.cumsum(net_pnl)[:-1]))
         if np.array_equal(earlier, carried):
             refused = (decisions.refusal == Refusal.CAPITAL).any(axis=-1)
-            return Playback(trips, net_pnl, decisions, int(refused.sum()), rounds)
+            hedge_gain = desk.book.state["hedge"]
+            return Playback(trips, net_pnl, hedge_gain, decisions, int(refused.sum()), rounds)
         carried = earlier
     raise InternalError(f"policy {policy.name} answers the same question in different ways")
 

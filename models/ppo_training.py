@@ -4,6 +4,7 @@ Sizes and the reasons for them are in docs/training.md: many sessions side by si
 batches make training fast, masks make it choose moments, constants let it see volatility.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +26,7 @@ from models.policy_network import NetworkPolicy
 from models.session_arrays import Progress, SessionArrays
 from settings import Settings, TrainingSettings
 from strategies.features import COUNT
+from vocabulary import Action
 
 Judge = Callable[[NetworkPolicy], float]
 """Mean net P&L of a policy on sessions it is not trained on, dollars a session."""
@@ -121,7 +123,7 @@ def shipped_policy(
 
 
 def _model(env: SessionVecEnv, training: TrainingSettings, seed: int) -> MaskablePPO:
-    return MaskablePPO(
+    model = MaskablePPO(
         "MlpPolicy",
         env,
         learning_rate=LinearSchedule(training.learning_rate, 0.0, 1.0),
@@ -136,6 +138,19 @@ def _model(env: SessionVecEnv, training: TrainingSettings, seed: int) -> Maskabl
         seed=seed,
         device="cpu",
     )
+    _prefer_hold(model, training)
+    return model
+
+
+def _prefer_hold(model: MaskablePPO, training: TrainingSettings) -> None:
+    """Let the untrained policy hold with `first_hold`, the other actions alike.
+
+    A policy that sells at every chance finds no difference between now and five minutes later, and
+    so never learns to wait for a better price; one that mostly holds sees what each sale is worth.
+    """
+    odds = training.first_hold / (1 - training.first_hold) * (training.actions - 1)
+    with torch.no_grad():
+        model.policy.action_net.bias[Action.HOLD] = math.log(odds)
 
 
 class _Watcher(BaseCallback):

@@ -13,7 +13,8 @@ from typing import Any
 
 from feeds.contract import Contract, Right
 from feeds.sessions import to_nanoseconds, to_new_york
-from reports.result import BacktestResult, SessionFacts, SkippedSession
+from feeds.source import SkippedSession
+from reports.result import BacktestResult, SessionFacts
 from reports.trades import session_of
 from vocabulary import ExitReason, RoundTrip
 

@@ -49,6 +49,7 @@ class PPOStrategy(bt.Strategy):
         self._time_exit: bt.Order | None = None
         self._fills_seen: dict[int, int] = {}
         self._session: Session | None = None
+        self._slot = -1
         self._slot_minutes = self.settings.rules.decision_minutes
 
     def next(self) -> None:

@@ -78,8 +78,8 @@ def wait_is_over(
         rules: the waits.
     """
     required = np.asarray(rules.wait_minutes)[band(risk, rules)]
-    long_over = since_open - answered >= required
-    return long_over & (since_open - skipped >= rules.wait_after_skip)
+    long_over = since_open - answered >= required - EPSILON
+    return long_over & (since_open - skipped >= rules.wait_after_skip - EPSILON)
 
 
 def quantity(risk: Array, capital: float, contracts: int, rules: RuleSettings) -> Array:
@@ -119,8 +119,9 @@ def margin(
     if rule == "strike":
         return strike * 100.0 * contracts
     out_of_the_money = np.maximum(right_sign * (strike - spot), 0.0)
-    floor = 0.10 * np.where(right_sign > 0, spot, strike)
-    return (premium + np.maximum(0.20 * spot - out_of_the_money, floor)) * 100.0 * contracts
+    basis: Array = np.where(right_sign > 0, spot, strike)
+    share = np.maximum(0.20 * spot - out_of_the_money, 0.10 * basis)
+    return (premium + share) * 100.0 * contracts
 
 
 def daily_loss_reached(equity: Array, opening: Array, peak: Array, limit: float) -> Array:

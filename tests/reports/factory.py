@@ -8,6 +8,7 @@ import numpy as np
 
 from feeds.contract import Contract, Right
 from feeds.sessions import NANOSECONDS_A_MINUTE, Session, last_sessions
+from feeds.source import SkippedSession
 from reports.result import (
     BacktestResult,
     BaselineResult,
@@ -17,7 +18,6 @@ from reports.result import (
     Floats,
     Integers,
     SessionFacts,
-    SkippedSession,
 )
 from vocabulary import ExitReason, RoundTrip
 

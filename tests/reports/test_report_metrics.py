@@ -10,6 +10,7 @@ import pytest
 
 from feeds.contract import Contract, Right
 from feeds.sessions import NANOSECONDS_A_MINUTE, session_on
+from feeds.source import SkippedSession
 from reports.metrics import compute_metrics
 from reports.result import (
     BacktestResult,
@@ -17,7 +18,6 @@ from reports.result import (
     DecisionTable,
     EquityTable,
     SessionFacts,
-    SkippedSession,
 )
 from reports.trades import days_like_clock
 from vocabulary import ExitReason, RoundTrip

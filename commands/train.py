@@ -1,0 +1,112 @@
+"""`run.py train`: a PPO model of one's own, judged against the baselines and saved with its card."""
+
+import argparse
+import statistics
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+
+from commands.market_data import SIMULATED, open_source
+from commands.options import add_settings, load_settings
+from commands.run_folder import new_run_folder, write_config
+from commands.screen import progress, say
+from errors import SettingError
+from models.model_folder import TRAINED_FOLDER
+from settings import Settings
+
+FLAGS = ("data", "start", "end", "capital", "contracts", "seed", "out")
+OTHER_MARKET_SESSIONS = 400
+CURVES = "curves.png"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Flags of `train`."""
+    add_settings(parser, FLAGS)
+    parser.add_argument("--name", default="mine", help="name of the model (default mine)")
+    parser.add_argument("--steps", metavar="N", help="decisions a seed is trained on")
+    parser.add_argument("--seeds", metavar="N", help="trainings; the best one is kept")
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Train, choose, judge and save; 0 when models/trained/NAME is written.
+
+    Raises `SettingError` for a name that is no folder's name.
+    """
+    settings = _settings(arguments)
+    name = arguments.name
+    if not name.replace("-", "").replace("_", "").isalnum():
+        raise SettingError(f"--name {name}: use letters, digits, - and _")
+    run_folder = new_run_folder(settings, "train", name)
+    folder = TRAINED_FOLDER / name
+    _train(settings, name, folder, run_folder)
+    write_config(run_folder, settings)
+    say(f"model: {folder}; curves: {folder / CURVES}; TensorBoard: --logdir {run_folder}")
+    return 0
+
+
+def _settings(arguments: argparse.Namespace) -> Settings:
+    """The settings; without a range, enough simulated sessions to train, choose and judge on."""
+    for flag in ("steps", "seeds"):
+        value = getattr(arguments, flag)
+        if value is not None:
+            arguments.assignments.append(f"training.{flag}={value}")
+    settings = load_settings(arguments)
+    sessions = settings.training.sessions + settings.training.held_out
+    return settings.model_copy(update={"sessions": sessions})
+
+
+def _train(settings: Settings, name: str, folder: Path, run_folder: Path) -> None:
+    from models.training import train
+    from models.training_curves import draw_training
+
+    convention = settings.market.year_convention
+    source = open_source(settings, convention)
+    elsewhere = {}
+    if settings.data == SIMULATED:
+        other = {"seed": settings.seed + 1, "sessions": OTHER_MARKET_SESSIONS}
+        elsewhere["another market"] = open_source(settings.model_copy(update=other), convention)
+    with _Bars() as bars:
+        result = train(
+            source, settings, name, folder, logs=run_folder, elsewhere=elsewhere, tell=bars.tell
+        )
+    draw_training(result, settings, folder / CURVES)
+    means = [report.metrics["mean_less_delta"] for report in result.seeds]
+    say(
+        f"kept seed {result.chosen.seed} of {len(means)}: less delta {means[0]:.2f} dollars a "
+        f"validation session, median {statistics.median(means):.2f}, worst {means[-1]:.2f}"
+    )
+    evaluation = result.card.evaluation
+    if evaluation is not None:
+        days = evaluation.days
+        say(f"held out: {days.count} sessions, {days.first} to {days.last}, and other markets")
+        _say_table(evaluation.metrics)
+
+
+def _say_table(rows: Mapping[str, Mapping[str, float | None]]) -> None:
+    """Dollars a session with their standard errors, one line a policy."""
+    say(f"{'policy':<34}{'trades':>8}{'net P&L':>20}{'less delta':>20}{'worst':>10}")
+    for policy, row in rows.items():
+        mean = f"{row['mean']:.2f} +- {row['standard_error']:.2f}"
+        steady = f"{row['mean_less_delta']:.2f} +- {row['standard_error_less_delta']:.2f}"
+        say(f"{policy:<34}{row['trades']:>8.0f}{mean:>20}{steady:>20}{row['worst_session']:>10.0f}")
+
+
+class _Bars:
+    """One progress bar after the other, a new one for each thing that is told of."""
+
+    def __enter__(self) -> "_Bars":
+        self._stack, self._what, self._done = ExitStack(), "", 0
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._stack.close()
+
+    def tell(self, what: str, done: int, total: int) -> None:
+        """Show that `done` of `total` are done."""
+        if what != self._what:
+            self._stack.close()
+            self._advance = self._stack.enter_context(progress(what, total))
+            self._what, self._done = what, 0
+        for _ in range(done - self._done):
+            self._advance()
+        self._done = done

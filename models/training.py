@@ -1,0 +1,214 @@
+"""From sessions to a trained model in its folder: split, train several seeds, choose, judge, save.
+
+About one seed in five fails (docs/training.md), so several are trained and the one that does best on
+validation sessions is kept. Nobody looks at the held-out sessions before that choice is made; what
+the model and each baseline earn there is in its card.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import NamedTuple
+
+from errors import DataError
+from feeds.source import ChainSource
+from models.card import ACTION_NAMES, EvaluationRecord, ModelCard, SessionDays, TrainingRecord
+from models.evaluation import Metrics, compare, metrics
+from models.model_folder import save_model
+from models.playback import play
+from models.ppo_training import TrainedSeed, measure_features, train_seed
+from models.session_arrays import SessionArrays, read_sessions
+from settings import Settings, TrainingSettings
+
+PURGE = 1
+"""Sessions left out between two parts; features do not look further back than the open."""
+
+REWARD = "change of liquidation value at the ask after fees / 100"
+_LIBRARIES = ("gymnasium", "numpy", "sb3-contrib", "stable-baselines3", "torch")
+
+Tell = Callable[[str, int, int], None]
+"""Told what is being done, how much of it is done, and of how much."""
+
+
+class Split(NamedTuple):
+    """Indices of sessions: to train on, to choose by, to judge on."""
+
+    training: range
+    validation: range
+    held_out: range
+
+
+@dataclass(frozen=True)
+class SeedReport:
+    """How a seed did on the validation sessions."""
+
+    seed: int
+    metrics: Metrics
+
+
+@dataclass(frozen=True, eq=False)
+class TrainingResult:
+    """A finished training.
+
+    Attributes:
+        chosen: the kept seed with its policy and curve.
+        seeds: all of them, best first.
+        everyone: every trained seed, for the curves.
+        card: as saved.
+        sha256: of the saved zip.
+        elsewhere: metrics of model and baselines on other sources, by their label.
+    """
+
+    chosen: TrainedSeed
+    seeds: list[SeedReport]
+    everyone: list[TrainedSeed]
+    card: ModelCard
+    sha256: str
+    elsewhere: dict[str, dict[str, Metrics]]
+
+
+def split_sessions(count: int, training: TrainingSettings) -> Split:
+    """Split `count` sessions in time: training, validation, held out, with a gap of one between.
+
+    Raises `DataError` where a part would be empty.
+    """
+    end = count - training.held_out - PURGE
+    chosen_by = round(end * training.validation)
+    split = Split(
+        range(end - chosen_by - PURGE), range(end - chosen_by, end), range(end + PURGE, count)
+    )
+    if not all(split):
+        raise DataError(
+            f"{count} sessions are too few to train, choose and judge on: "
+            f"{training.held_out} are held out (training.held_out)"
+        )
+    return split
+
+
+def train(
+    source: ChainSource,
+    settings: Settings,
+    name: str,
+    folder: Path,
+    *,
+    logs: Path,
+    elsewhere: Mapping[str, ChainSource] | None = None,
+    tell: Tell = lambda what, done, total: None,
+) -> TrainingResult:
+    """Train a model and save it in `folder`; equal arguments give equal files on one machine.
+
+    Args:
+        source: sessions, oldest first; the last `training.held_out` are only judged on.
+        settings: rules, fills, capital and `settings.training`. Seeds count from `settings.seed`.
+        name: what journals and reports will call the model.
+        folder: where policy.zip, policy.npz and card.json go.
+        logs: where TensorBoard's files go, a folder a seed.
+        elsewhere: further sources to judge on, by label.
+        tell: follows the progress.
+
+    Raises `DataError` where there are too few sessions or none can be read.
+    """
+    split = split_sessions(len(source.sessions), settings.training)
+
+    def read(what: str, part: range) -> SessionArrays:
+        return _read(source, settings, part, what, tell)
+
+    training, validation = read("training", split.training), read("validation", split.validation)
+    standardisation = measure_features(training, settings, settings.seed)
+    card = _blank_card(name, settings)
+    everyone = []
+    for number in range(settings.training.seeds):
+        seed = settings.seed + number
+
+        def follow(done: int, total: int, seed: int = seed) -> None:
+            tell(f"seed {seed}", done, total)
+
+        trained = train_seed(
+            training,
+            settings,
+            standardisation,
+            card,
+            seed,
+            judge=lambda policy: metrics(play(policy, validation, settings))["mean_less_delta"],
+            logs=logs / f"seed_{seed}",
+            progress=follow,
+        )
+        everyone.append(trained)
+    seeds = sorted(
+        (SeedReport(t.seed, metrics(play(t.policy, validation, settings))) for t in everyone),
+        key=lambda report: -report.metrics["mean_less_delta"],
+    )
+    chosen = next(trained for trained in everyone if trained.seed == seeds[0].seed)
+    held_out = read("held out", split.held_out)
+    others = {
+        label: compare([chosen.policy], _read(other, settings, None, label, tell), settings)
+        for label, other in (elsewhere or {}).items()
+    }
+    card = card.model_copy(
+        update={
+            "training": _training_record(source, training, settings, chosen.seed),
+            "evaluation": _evaluation_record(held_out, chosen, settings, others),
+        }
+    )
+    sha256 = save_model(folder, chosen.model, standardisation, card)
+    return TrainingResult(chosen, seeds, everyone, card, sha256, others)
+
+
+def _read(
+    source: ChainSource, settings: Settings, part: range | None, what: str, tell: Tell
+) -> SessionArrays:
+    return read_sessions(
+        source,
+        settings,
+        part,
+        hedge=True,
+        progress=lambda done, total: tell(f"reading: {what}", done, total),
+    )
+
+
+def _blank_card(name: str, settings: Settings) -> ModelCard:
+    return ModelCard(
+        name=name,
+        kind="maskable_ppo",
+        actions=ACTION_NAMES[: settings.training.actions],
+        risk=settings.risk,
+        rules=settings.rules,
+        capital=settings.capital,
+        contracts=settings.contracts,
+        year_convention=settings.market.year_convention,
+    )
+
+
+def _training_record(
+    source: ChainSource, arrays: SessionArrays, settings: Settings, seed: int
+) -> TrainingRecord:
+    first, count = settings.seed, settings.training.seeds
+    plain = settings.training.model_dump()
+    shown = {key: str(v) if isinstance(v, tuple) else v for key, v in plain.items()}
+    return TrainingRecord(
+        days=_days(source.label, arrays),
+        reward=REWARD + (", less delta x move of the underlying" if plain["hedge"] else ""),
+        seed=seed,
+        seeds=tuple(range(first, first + count)),
+        steps=settings.training.steps,
+        hyper_parameters=shown,
+        library_versions={library: version(library) for library in _LIBRARIES},
+    )
+
+
+def _evaluation_record(
+    held_out: SessionArrays,
+    chosen: TrainedSeed,
+    settings: Settings,
+    others: dict[str, dict[str, Metrics]],
+) -> EvaluationRecord:
+    figures = compare([chosen.policy], held_out, settings)
+    for label, table in others.items():
+        figures |= {f"{policy} on {label}": row for policy, row in table.items()}
+    plain = {policy: dict[str, float | None](row) for policy, row in figures.items()}
+    return EvaluationRecord(days=_days(held_out.label, held_out), metrics=plain)
+
+
+def _days(label: str, arrays: SessionArrays) -> SessionDays:
+    return SessionDays.of(label, [session.date for session in arrays.sessions])
