@@ -17,6 +17,7 @@ from brokers.base import DeskBroker
 from brokers.option_commission import OptionCommission
 from feeds.chain import ChainSnapshot, Quote
 from feeds.chain_feed import ChainFeed
+from feeds.contract import MULTIPLIER
 from feeds.option_contract import OptionContract
 from settings import FillSettings
 from vocabulary import ExitReason, Fill
@@ -135,7 +136,7 @@ class ChainBroker(DeskBroker):
             mid = snapshot.quote(contract.contract).mid
             if mid == mid:
                 self._marks[contract] = mid
-            self._worth += _COMMISSION.getvalue(position, self._marks[contract])
+            self._worth += position.size * self._marks[contract] * MULTIPLIER
 
     def _end_session(self, snapshot: ChainSnapshot) -> None:
         for contract in tuple(self.positions):
@@ -144,7 +145,7 @@ class ChainBroker(DeskBroker):
             self.cancel(working.order, "session_end")
 
     def _value(self, contract: OptionContract) -> float:
-        return float(_COMMISSION.getvalue(self.positions[contract], self._marks[contract]))
+        return float(self.positions[contract].size * self._marks[contract] * MULTIPLIER)
 
     def _fill(
         self, order: bt.Order, snapshot: ChainSnapshot, quote: Quote, quantity: int, price: float

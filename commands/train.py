@@ -1,4 +1,4 @@
-"""`run.py train`: a PPO model of one's own, judged against the baselines and saved with its card."""
+"""`run.py train`: a PPO model of one's own, judged against the baselines, with its card."""
 
 import argparse
 import statistics
@@ -7,12 +7,13 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from commands.market_data import SIMULATED, open_source
-from commands.options import add_settings, load_settings
+from commands.options import add_settings
 from commands.run_folder import new_run_folder, write_config
 from commands.screen import progress, say
 from errors import SettingError
+from feeds.source import ChainSource
 from models.model_folder import TRAINED_FOLDER
-from settings import Settings
+from settings import Settings, TrainingSettings
 
 FLAGS = ("data", "start", "end", "capital", "contracts", "seed", "out")
 OTHER_MARKET_SESSIONS = 400
@@ -23,16 +24,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Flags of `train`."""
     add_settings(parser, FLAGS)
     parser.add_argument("--name", default="mine", help="name of the model (default mine)")
-    parser.add_argument("--steps", metavar="N", help="decisions a seed is trained on")
-    parser.add_argument("--seeds", metavar="N", help="trainings; the best one is kept")
+    for name in ("steps", "seeds"):
+        field = TrainingSettings.model_fields[name]
+        parser.add_argument(
+            f"--{name}",
+            dest="assignments",
+            action="append",
+            type=f"training.{name}={{}}".format,
+            metavar="N",
+            help=f"{field.description} (default {field.default})",
+        )
 
 
-def main(arguments: argparse.Namespace) -> int:
+def main(arguments: argparse.Namespace, settings: Settings) -> int:
     """Train, choose, judge and save; 0 when models/trained/NAME is written.
 
     Raises `SettingError` for a name that is no folder's name.
     """
-    settings = _settings(arguments)
     name = arguments.name
     if not name.replace("-", "").replace("_", "").isalnum():
         raise SettingError(f"--name {name}: use letters, digits, - and _")
@@ -44,27 +52,11 @@ def main(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _settings(arguments: argparse.Namespace) -> Settings:
-    """The settings; without a range, enough simulated sessions to train, choose and judge on."""
-    for flag in ("steps", "seeds"):
-        value = getattr(arguments, flag)
-        if value is not None:
-            arguments.assignments.append(f"training.{flag}={value}")
-    settings = load_settings(arguments)
-    sessions = settings.training.sessions + settings.training.held_out
-    return settings.model_copy(update={"sessions": sessions})
-
-
 def _train(settings: Settings, name: str, folder: Path, run_folder: Path) -> None:
     from models.training import train
     from models.training_curves import draw_training
 
-    convention = settings.market.year_convention
-    source = open_source(settings, convention)
-    elsewhere = {}
-    if settings.data == SIMULATED:
-        other = {"seed": settings.seed + 1, "sessions": OTHER_MARKET_SESSIONS}
-        elsewhere["another market"] = open_source(settings.model_copy(update=other), convention)
+    source, elsewhere = _sources(settings)
     with _Bars() as bars:
         result = train(
             source, settings, name, folder, logs=run_folder, elsewhere=elsewhere, tell=bars.tell
@@ -80,6 +72,17 @@ def _train(settings: Settings, name: str, folder: Path, run_folder: Path) -> Non
         days = evaluation.days
         say(f"held out: {days.count} sessions, {days.first} to {days.last}, and other markets")
         _say_table(evaluation.metrics)
+
+
+def _sources(settings: Settings) -> tuple[ChainSource, dict[str, ChainSource]]:
+    """What to train on, and what else to judge on: a simulated market of another seed."""
+    training, convention = settings.training, settings.market.year_convention
+    sessions = {"sessions": training.sessions + training.held_out}
+    source = open_source(settings.model_copy(update=sessions), convention)
+    if settings.data != SIMULATED:
+        return source, {}
+    other = {"seed": settings.seed + 1, "sessions": OTHER_MARKET_SESSIONS}
+    return source, {"another market": open_source(settings.model_copy(update=other), convention)}
 
 
 def _say_table(rows: Mapping[str, Mapping[str, float | None]]) -> None:

@@ -20,7 +20,7 @@ class Right(IntEnum):
     @property
     def sign(self) -> int:
         """+1 for a call, -1 for a put: intrinsic = max(0, sign * (spot - strike))."""
-        return 1 - 2 * self.value
+        return 1 - 2 * self
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -40,7 +40,8 @@ class Contract:
 
     def intrinsic(self, spot: float) -> float:
         """Dollars a share that exercise would pay at `spot`."""
-        return max(0.0, self.right.sign * (spot - self.strike))
+        gain = spot - self.strike_thousandths / 1000
+        return max(0.0, gain if self.right == Right.CALL else -gain)
 
     def __str__(self) -> str:
         return f"{self.underlying} {self.expiration} {self.strike:g} {self.right.name}"

@@ -77,7 +77,8 @@ def parity_forward(spot: Floats, strikes: Floats, bid: Floats, ask: Floats) -> F
     """[T] forward in dollars by put-call parity, `spot` where no strike near it has both mids.
 
     The mean of strike + call mid - put mid over the strike nearest to spot and five on each side,
-    weighted by 1 / spread^2 with the spread of both legs together, a cent at least.
+    weighted by 1 / spread^2 with the spread of both legs together, a cent at least. Strikes that
+    nobody quotes at an instant do not count there: they may be listed later that day.
 
     Args:
         spot: [T] dollars; where it is NaN, the money is where call and put cost most nearly alike.
@@ -89,6 +90,11 @@ def parity_forward(spot: Floats, strikes: Floats, bid: Floats, ask: Floats) -> F
     unknown = np.isnan(spot)
     money = np.where(unknown, _evenly_priced(strikes, bid, ask), spot) if unknown.any() else spot
     window, inside = _window(money, strikes)
+    unlisted = inside & ~_is_listed(_gather(bid, window), _gather(ask, window))
+    gaps = np.flatnonzero(unlisted.any(axis=1))
+    if gaps.size:
+        listed = _is_listed(bid[gaps], ask[gaps])
+        window[gaps], inside[gaps] = _listed_window(money[gaps], strikes, listed)
     bids, asks = _gather(bid, window), _gather(ask, window)
     mids = quotes.mid(bids, asks)
     parity = strikes[window] + mids[:, Right.CALL] - mids[:, Right.PUT]
@@ -207,6 +213,25 @@ def _window(spot: Floats, strikes: Floats | Integers) -> tuple[Integers, Boolean
     window = nearest[:, None] + np.arange(-NEAR_THE_MONEY, NEAR_THE_MONEY + 1)
     inside = (window >= 0) & (window < len(strikes))
     return window.clip(0, len(strikes) - 1), inside
+
+
+def _is_listed(bid: Floats, ask: Floats) -> Booleans:
+    """[T, W] strikes of which a call or a put has a bid or an ask, from quotes [T, 2, W]."""
+    return np.asarray((~np.isnan(bid) | ~np.isnan(ask)).any(axis=1))
+
+
+def _listed_window(
+    money: Floats, strikes: Floats, listed: Booleans
+) -> tuple[Integers, Booleans]:
+    """As `_window`, as if the strikes that are not `listed` [T, K] did not exist."""
+    distance = np.where(listed, np.abs(strikes - money[:, None]), np.inf)
+    number = np.cumsum(listed, axis=1)
+    nearest = np.take_along_axis(number, distance.argmin(axis=1)[:, None], axis=1)
+    wanted = nearest + np.arange(-NEAR_THE_MONEY, NEAR_THE_MONEY + 1)
+    inside = (wanted >= 1) & (wanted <= number[:, -1:])
+    in_order = np.argsort(~listed, axis=1, kind="stable")
+    place = (wanted - 1).clip(0, len(strikes) - 1)
+    return np.take_along_axis(in_order, place, axis=1), inside
 
 
 def _evenly_priced(strikes: Floats, bid: Floats, ask: Floats) -> Floats:

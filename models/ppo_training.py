@@ -72,7 +72,7 @@ def measure_features(arrays: SessionArrays, settings: Settings, seed: int = 0) -
     for step in range(len(seen)):
         mask = env.action_masks()
         actions = (rng.random(mask.shape) * mask).argmax(axis=1)
-        seen[step] = env.step(actions)[0]
+        seen[step] = np.asarray(env.step(actions)[0])
     return measure(seen)
 
 
@@ -97,7 +97,7 @@ def train_seed(
         seed: of weights, exploration, session order and price levels.
         judge: looks at the policy now and then, for the curve.
         logs: folder for TensorBoard's event file.
-        progress: called after each update.
+        progress: called after each rollout, with its number and how many there will be.
     """
     torch.set_num_threads(1)  # more are slower at this size, and much slower on a busy machine
     env = SessionVecEnv(arrays, settings, standardisation=standardisation, seed=seed)
@@ -150,7 +150,7 @@ def _prefer_hold(model: MaskablePPO, training: TrainingSettings) -> None:
     """
     odds = training.first_hold / (1 - training.first_hold) * (training.actions - 1)
     with torch.no_grad():
-        model.policy.action_net.bias[Action.HOLD] = math.log(odds)
+        model.policy.action_net.get_parameter("bias")[Action.HOLD] = math.log(odds)
 
 
 class _Watcher(BaseCallback):
@@ -187,4 +187,5 @@ class _Watcher(BaseCallback):
             self.curve.judged_pnl.append(self._judge())
             self.logger.record("validation/net_pnl", self.curve.judged_pnl[-1])
         if self._progress is not None:
-            self._progress(min(self.num_timesteps, self._steps), self._steps)
+            update = self.num_timesteps // len(self.curve.steps)
+            self._progress(len(self.curve.steps), -(-self._steps // update))

@@ -1,25 +1,34 @@
-"""From sessions to a trained model in its folder: split, train several seeds, choose, judge, save.
+"""From sessions to a trained model in its folder: split, train some seeds, choose, judge, save.
 
-About one seed in five fails (docs/training.md), so several are trained and the one that does best on
-validation sessions is kept. Nobody looks at the held-out sessions before that choice is made; what
-the model and each baseline earn there is in its card.
+About one seed in five fails (docs/training.md), so several are trained and the one that does best
+on validation sessions is kept. Nobody looks at the held-out sessions before that choice is made;
+what the model and each baseline earn there is in its card.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
 
 from errors import DataError
 from feeds.source import ChainSource
-from models.card import ACTION_NAMES, EvaluationRecord, ModelCard, SessionDays, TrainingRecord
+from models.card import (
+    ACTION_NAMES,
+    EvaluationRecord,
+    ModelCard,
+    SessionDays,
+    Standardisation,
+    TrainingRecord,
+)
 from models.evaluation import Metrics, compare, metrics
 from models.model_folder import save_model
 from models.playback import play
 from models.ppo_training import TrainedSeed, measure_features, train_seed
 from models.session_arrays import SessionArrays, read_sessions
 from settings import Settings, TrainingSettings
+from vocabulary import Policy
 
 PURGE = 1
 """Sessions left out between two parts; features do not look further back than the open."""
@@ -57,7 +66,6 @@ class TrainingResult:
         everyone: every trained seed, for the curves.
         card: as saved.
         sha256: of the saved zip.
-        elsewhere: metrics of model and baselines on other sources, by their label.
     """
 
     chosen: TrainedSeed
@@ -65,7 +73,6 @@ class TrainingResult:
     everyone: list[TrainedSeed]
     card: ModelCard
     sha256: str
-    elsewhere: dict[str, dict[str, Metrics]]
 
 
 def split_sessions(count: int, training: TrainingSettings) -> Split:
@@ -110,61 +117,62 @@ def train(
     Raises `DataError` where there are too few sessions or none can be read.
     """
     split = split_sessions(len(source.sessions), settings.training)
-
-    def read(what: str, part: range) -> SessionArrays:
-        return _read(source, settings, part, what, tell)
-
-    training, validation = read("training", split.training), read("validation", split.validation)
+    training = _read(source, settings, split.training, "training", tell)
+    validation = _read(source, settings, split.validation, "validation", tell)
     standardisation = measure_features(training, settings, settings.seed)
     card = _blank_card(name, settings)
-    everyone = []
-    for number in range(settings.training.seeds):
-        seed = settings.seed + number
-
-        def follow(done: int, total: int, seed: int = seed) -> None:
-            tell(f"seed {seed}", done, total)
-
-        trained = train_seed(
-            training,
-            settings,
-            standardisation,
-            card,
-            seed,
-            judge=lambda policy: metrics(play(policy, validation, settings))["mean_less_delta"],
-            logs=logs / f"seed_{seed}",
-            progress=follow,
-        )
-        everyone.append(trained)
+    everyone = _train_seeds(training, validation, settings, standardisation, card, logs, tell)
     seeds = sorted(
         (SeedReport(t.seed, metrics(play(t.policy, validation, settings))) for t in everyone),
         key=lambda report: -report.metrics["mean_less_delta"],
     )
     chosen = next(trained for trained in everyone if trained.seed == seeds[0].seed)
-    held_out = read("held out", split.held_out)
+    held_out = _read(source, settings, split.held_out, "held out", tell)
     others = {
         label: compare([chosen.policy], _read(other, settings, None, label, tell), settings)
         for label, other in (elsewhere or {}).items()
     }
-    card = card.model_copy(
-        update={
-            "training": _training_record(source, training, settings, chosen.seed),
-            "evaluation": _evaluation_record(held_out, chosen, settings, others),
-        }
-    )
+    records = {
+        "training": _training_record(source, training, settings, chosen.seed),
+        "evaluation": _evaluation_record(held_out, chosen, settings, others),
+    }
+    card = card.model_copy(update=records)
     sha256 = save_model(folder, chosen.model, standardisation, card)
-    return TrainingResult(chosen, seeds, everyone, card, sha256, others)
+    return TrainingResult(chosen, seeds, everyone, card, sha256)
+
+
+def _train_seeds(
+    training: SessionArrays,
+    validation: SessionArrays,
+    settings: Settings,
+    standardisation: Standardisation,
+    card: ModelCard,
+    logs: Path,
+    tell: Tell,
+) -> list[TrainedSeed]:
+    def judge(policy: Policy) -> float:
+        return metrics(play(policy, validation, settings))["mean_less_delta"]
+
+    return [
+        train_seed(
+            training,
+            settings,
+            standardisation,
+            card,
+            seed,
+            judge=judge,
+            logs=logs / f"seed_{seed}",
+            progress=partial(tell, f"seed {seed}"),
+        )
+        for seed in range(settings.seed, settings.seed + settings.training.seeds)
+    ]
 
 
 def _read(
     source: ChainSource, settings: Settings, part: range | None, what: str, tell: Tell
 ) -> SessionArrays:
-    return read_sessions(
-        source,
-        settings,
-        part,
-        hedge=True,
-        progress=lambda done, total: tell(f"reading: {what}", done, total),
-    )
+    progress = partial(tell, f"reading: {what}")
+    return read_sessions(source, settings, part, hedge=True, progress=progress)
 
 
 def _blank_card(name: str, settings: Settings) -> ModelCard:

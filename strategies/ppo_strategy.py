@@ -17,10 +17,11 @@ from strategies.events import Event
 from strategies.features import feature_vector, risk_score
 from strategies.position_tracker import PositionTracker
 from strategies.recorder import RunRecorder
-from vocabulary import Action, Answer, ExitReason, Policy, Position
+from vocabulary import Action, Answer, ExitReason, Fill, Policy, Position
 
 LAST_MINUTE = 1.0
 FIRST_DECISION = float("-inf")
+NEVER = float("inf")
 
 
 class PPOStrategy(bt.Strategy):
@@ -46,11 +47,14 @@ class PPOStrategy(bt.Strategy):
         self.feed = self.datas[0]
         self._entry: bt.Order | None = None
         self._exit: bt.Order | None = None
-        self._time_exit: bt.Order | None = None
+        self._exit_works_from = NEVER
         self._fills_seen: dict[int, int] = {}
         self._session: Session | None = None
         self._slot = -1
-        self._slot_minutes = self.settings.rules.decision_minutes
+        limits = self.settings.rules
+        self._slot_minutes = limits.decision_minutes
+        self._loss_limit = limits.daily_loss * self.settings.capital
+        self._mark_age = limits.quote_age_seconds
 
     def next(self) -> None:
         """One snapshot, steps 3 to 6 of docs/execution.md; the broker did 1 and 2 before."""
@@ -66,13 +70,13 @@ class PPOStrategy(bt.Strategy):
             self._record_features(snapshot, position)
         if last_minute:
             return
-        if position is not None and quote is not None and not self._is_exiting(snapshot):
+        if position is not None and quote is not None and snapshot.ts < self._exit_works_from:
             self._protect(snapshot, position, quote)
         slot = int(snapshot.minutes_since_open // self._slot_minutes)
         if slot != self._slot:
             self._slot = slot
             self._decision_row(snapshot, slot)
-        if self._time_exit is None and self.tracker.position is not None:
+        if self._exit is None and self.tracker.position is not None:
             self._schedule_time_exit(snapshot)
 
     def _open_session(self, snapshot: ChainSnapshot) -> None:
@@ -81,7 +85,7 @@ class PPOStrategy(bt.Strategy):
         self._slot, self._previous = -1, FIRST_DECISION
         self._opening = self._peak = self.broker.getcash() + self.tracker.value()
         self._lost = False
-        self._entry = self._exit = self._time_exit = None
+        self._entry, self._exit, self._exit_works_from = None, None, NEVER
         self._fills_seen.clear()
 
     def _watch_equity(self, ts: int) -> None:
@@ -92,45 +96,35 @@ class PPOStrategy(bt.Strategy):
         if equity >= self._peak:
             self._peak = equity
         elif not self._lost:
-            limit = self.settings.rules.daily_loss * self.settings.capital
-            self._lost = bool(rules.daily_loss_reached(equity, self._opening, self._peak, limit))
+            self._lost = rules.daily_loss_reached(
+                equity, self._opening, self._peak, self._loss_limit
+            )
             if self._lost and self._entry is not None:
                 self.broker.cancel(self._entry, "daily_loss")
 
     def _record_features(self, snapshot: ChainSnapshot, position: Position | None) -> None:
         """Compute this bar's features into the record."""
-        ts, since, iv, tracker = (
-            snapshot.ts,
-            snapshot.minutes_since_open,
-            snapshot.atm_iv,
-            self.tracker,
-        )
-        held = 0 if position is None else position.quantity
-        self._risk = risk_score(held / self.settings.contracts, since, iv, self.settings.risk)
+        held, pnl, minutes_held = 0, 0.0, 0.0
+        if position is not None:
+            held = position.quantity
+            pnl = self.tracker.pnl(snapshot.ts, self._mark_age)
+            minutes_held = self.tracker.minutes_held(snapshot.ts)
+        since, iv, settings = snapshot.minutes_since_open, snapshot.atm_iv, self.settings
+        self._risk = risk_score(held / settings.contracts, since, iv, settings.risk)
         self._vector = feature_vector(
             since,
             snapshot.spot,
             iv,
             held > 0,
-            tracker.pnl(ts, self.settings.rules.quote_age_seconds),
-            tracker.minutes_held(ts),
+            pnl,
+            minutes_held,
             self._risk,
             snapshot.minutes_until_close,
-            out=self.recorder.row(ts),
-        )
-
-    def _is_exiting(self, snapshot: ChainSnapshot) -> bool:
-        """Whether an exit order works: a sent one, or the time exit from its time on."""
-        if self._exit is not None and self._exit.alive():
-            return True
-        return (
-            self._time_exit is not None
-            and self._time_exit.alive()
-            and snapshot.ts >= self._time_exit.info["good_after"]
+            out=self.recorder.row(snapshot.ts),
         )
 
     def _protect(self, snapshot: ChainSnapshot, position: Position, quote: Quote) -> None:
-        """Stop and profit target of an open position."""
+        """Stop and profit target of an open position without a working exit."""
         intrinsic = position.contract.intrinsic(snapshot.spot)
         price, multiple = position.average_price, position.stop_multiple
         target = self.settings.rules.profit_target
@@ -140,19 +134,20 @@ class PPOStrategy(bt.Strategy):
             self._close_position(snapshot, ExitReason.PROFIT_TARGET)
 
     def _close_position(self, snapshot: ChainSnapshot, reason: ExitReason) -> None:
-        for order in (self._entry, self._time_exit):
+        for order in (self._entry, self._exit):
             if order is not None and order.alive():
                 self.broker.cancel(order, str(reason))
         self._exit = self._exit_order(reason, snapshot.ts)
+        self._exit_works_from = snapshot.ts
 
     def _schedule_time_exit(self, snapshot: ChainSnapshot) -> None:
         """Place the time exit in advance, once the entry order is done."""
-        if self.settings.rules.hold_to_expiry or any(
-            order is not None and order.alive() for order in (self._entry, self._exit)
-        ):
+        entering = self._entry is not None and self._entry.alive()
+        if entering or self.settings.rules.hold_to_expiry:
             return
         at = time_exit_ts(snapshot, self.settings.rules.time_exit_minutes)
-        self._time_exit = self._exit_order(ExitReason.TIME_EXIT, at, good_after=at)
+        self._exit = self._exit_order(ExitReason.TIME_EXIT, at, good_after=at)
+        self._exit_works_from = at
 
     def _exit_order(self, reason: ExitReason, decided_ts: int, **terms: int) -> bt.Order:
         position = self.tracker.position
@@ -173,7 +168,7 @@ class PPOStrategy(bt.Strategy):
         if self._entry is not None and self._entry.alive() and not asking:
             self.broker.cancel(self._entry, "unfilled")
         previous, self._previous = self._previous, snapshot.minutes_since_open
-        holding, exiting = self.tracker.position is not None, self._is_exiting(snapshot)
+        holding, exiting = self.tracker.position is not None, snapshot.ts >= self._exit_works_from
         state = DeskState(
             has_position=holding,
             has_working_order=asking or exiting,
@@ -205,15 +200,14 @@ class PPOStrategy(bt.Strategy):
         self._fills_seen[order.ref] = len(fills)
         if self._entry is not None and order.ref == self._entry.ref:
             self._follow_answer(order)
+        if self._exit is not None and order.ref == self._exit.ref and not order.alive():
+            self._exit, self._exit_works_from = None, NEVER  # protect what is left anew
 
-    def _exit_filled(self, order: bt.Order, fill: object) -> None:
+    def _exit_filled(self, order: bt.Order, fill: Fill) -> None:
         reason = order.info["exit_reason"]
-        sent = self._exit is not None or self._time_exit is not None  # canceled by now, unfilled
-        was_working = reason is ExitReason.SETTLEMENT and sent
-        decided = order.info.get("exit_decided_ts")
-        trip = self.tracker.exit_filled(fill, reason, decided, was_working)  # type: ignore[arg-type]
-        if trip is not None:
-            self._exit = self._time_exit = None
+        was_working = reason is ExitReason.SETTLEMENT and fill.ts >= self._exit_works_from
+        decided_ts = order.info.get("exit_decided_ts")
+        self.tracker.exit_filled(fill, reason, decided_ts, was_working)
 
     def _follow_answer(self, order: bt.Order) -> None:
         """Start the wait that the answer to an entry suggestion asks for."""

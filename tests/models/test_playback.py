@@ -147,16 +147,17 @@ def test_an_entry_fills_at_the_next_snapshots_bid():
 
 def test_the_stop_buys_at_the_ask_after_the_snapshot_that_hit_it():
     made = put_story()
-    made.price(PUT, 628, made.between(100, 390), 5.97).price(PUT, 628, 102, 7.00)
+    made.price(PUT, 628, made.between(100, 390), 7.96).price(PUT, 628, 102, 9.00)
     trip = only_trip(made)
+    assert (trip.entry_price, trip.stop_multiple) == (1.99, 4)
     assert trip.exit_reason is ExitReason.STOP_LOSS
     assert (trip.exit_decided_ts, trip.exited_ts) == (at(SESSION, 100), at(SESSION, 101))
-    assert (trip.exit_price, trip.mid_exit) == (5.98, 5.97)
+    assert trip.exit_price == 7.97
 
 
 def test_a_cent_below_the_stop_the_position_stays():
     made = put_story()
-    trip = only_trip(made.price(PUT, 628, made.between(100, 120), 5.96))
+    trip = only_trip(made.price(PUT, 628, made.between(100, 120), 7.95))
     assert trip.exit_reason is ExitReason.TIME_EXIT
 
 
@@ -193,19 +194,22 @@ def test_a_sale_beyond_the_quoted_size_fills_in_parts_and_the_rest_is_cancelled(
 
 def test_the_model_may_close_and_then_waits_before_it_sells_again():
     made = put_story()
-    slots = ((6, 2), (10, 3), (11, 2), (29, 2), (30, 2))
+    slots = ((6, 2), (10, 3), (11, 2), (41, 2), (42, 2))
     result = played([made.day()], Vector(wishes(*slots), actions=4))
     first, second = result.trips[0]
     assert first.exit_reason is ExitReason.MODEL
     assert first.exited_ts == at(SESSION, 51)
-    assert second.decided_ts == at(SESSION, 150)  # two hours after 10:00
+    assert second.decided_ts == at(SESSION, 210)  # three hours after 10:00, by its risk score
 
 
 def test_the_daily_loss_ends_the_selling_of_the_day():
     made = put_story()
-    made.price(PUT, 628, made.between(40, 50), 6.20)
-    settings = Settings(rules={"daily_loss": 0.005, "wait_minutes": (0, 0, 0)})
-    result = played([made.day()], Vector([2] * 79), settings)
+    made.price(PUT, 628, made.between(40, 50), 8.20)
+    figures = {"wait_minutes": (0, 0, 0)}
+    result = played([made.day()], Vector([2] * 79), Settings(rules=figures))
+    assert len(result.trips[0]) > 1
+    limited = Settings(rules=figures | {"daily_loss": 0.005})
+    result = played([made.day()], Vector([2] * 79), limited)
     assert len(result.trips[0]) == 1
     assert (result.decisions.refusal[0, 9:] == Refusal.DAILY_LOSS).all()
 

@@ -139,12 +139,18 @@ def clean_quote(session: RawSession, row: int, right: int, k: int) -> Quote:
 
 
 def forward(session: RawSession, row: int) -> float:
-    """By put-call parity over the strike nearest to spot and five on each side."""
+    """By put-call parity over the quoted strike nearest to spot and five quoted on each side."""
     spot, strikes = session.spot[row], session.strikes
-    nearest = min(range(len(strikes)), key=lambda k: (abs(strikes[k] / 1000 - spot), k))
+    pairs = {
+        k: [clean_quote(session, row, right, k) for right in (CALL, PUT)]
+        for k in range(len(strikes))
+    }
+    listed = [k for k, pair in pairs.items() if any(q.bid is not None or q.ask for q in pair)]
+    nearest = min(listed, key=lambda k: (abs(strikes[k] / 1000 - spot), k), default=0)
+    place = listed.index(nearest) if listed else 0
     total = weighted = 0.0
-    for k in range(max(0, nearest - 5), min(len(strikes), nearest + 6)):
-        call, put = (clean_quote(session, row, right, k) for right in (CALL, PUT))
+    for k in listed[max(0, place - 5) : place + 6]:
+        call, put = pairs[k]
         if call.mid is None or put.mid is None:
             continue
         assert call.bid is not None and call.ask is not None
@@ -166,6 +172,10 @@ def at_the_money(session: RawSession, row: int, right: int) -> int | None:
     return min(known, key=lambda k: (abs(session.strikes[k] - spot), k), default=None)
 
 
+class DoubtfulError(Exception):
+    """A price at its intrinsic value: the last bit of a float decides whether it has an IV."""
+
+
 def normal(x: float) -> float:
     return 0.5 * math.erfc(-x / math.sqrt(2))
 
@@ -180,6 +190,8 @@ def black(level: float, strike: float, total: float, right: int) -> float:
 def implied(price: float, level: float, strike: float, years: float, right: int) -> float | None:
     """The volatility at which Black-76 gives `price`, by bisection."""
     intrinsic = max(0.0, level - strike if right == CALL else strike - level)
+    if intrinsic and abs(price - intrinsic) < 1e-9:
+        raise DoubtfulError
     if not intrinsic < price < (level if right == CALL else strike):
         return None
     low, high = 1e-9, 60.0

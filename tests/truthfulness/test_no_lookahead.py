@@ -69,9 +69,10 @@ def other_quotes(made: Market, last: int, dice: np.random.Generator) -> Market:
     ask[last + 1 :] = np.where(
         dice.random(later) < 0.2, np.nan, np.round(dice.uniform(0, 9, later), 2)
     )
-    sizes = made.bid_size.copy()
-    sizes[last + 1 :] = dice.integers(0, 3, later)
-    return replace(made, bid=bid, ask=ask, bid_size=sizes, ask_size=sizes)
+    bid_size, ask_size = made.bid_size.copy(), made.ask_size.copy()
+    bid_size[last + 1 :] = dice.integers(0, 3, later)
+    ask_size[last + 1 :] = dice.integers(0, 3, later)
+    return replace(made, bid=bid, ask=ask, bid_size=bid_size, ask_size=ask_size)
 
 
 def other_spot(made: Market, last: int, dice: np.random.Generator) -> Market:
@@ -154,7 +155,8 @@ PERTURBATIONS: tuple[Perturbation, ...] = (
 def wandering(session: Any = SESSION) -> Market:
     """A day on which the busy script sells, stops, takes profit and runs into the time exit."""
     minutes = np.arange(session.minutes)
-    made = market(minutes, 628.2013 + 2.5 * np.sin(minutes / 25), session=session)
+    crash = np.where(minutes >= 136, -6.0, 0.0)
+    made = market(minutes, 628.2013 + 2.5 * np.sin(minutes / 25) + crash, session=session)
     late = made.strikes >= 634_000  # listed in the course of the day
     made.bid[: made.ts.size // 2, :, late] = made.ask[: made.ts.size // 2, :, late] = np.nan
     return made
