@@ -29,6 +29,11 @@ def open_source(settings: Settings, year_convention: str) -> ChainSource:
     return ChainStore(folder, year_convention).select(settings.start, settings.end)
 
 
+def is_simulated(label: str) -> bool:
+    """Whether a source's label is that of a simulated market."""
+    return label.startswith(SIMULATED)
+
+
 def _simulated_sessions(settings: Settings) -> list[Session]:
     last = settings.end or LAST_SIMULATED
     if settings.start is None:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
+from commands.market_data import is_simulated
 from models.card import ModelCard, differences
 from models.model_folder import load_policy
 from settings import Settings
@@ -20,9 +21,15 @@ class ChosenPolicy:
     notes: list[str] = field(default_factory=list)
     card: ModelCard | None = None
 
-    def in_sample(self, dates: Sequence[date]) -> frozenset[date]:
-        """The days among `dates` that the model was trained on."""
-        if self.card is None:
+    def in_sample(self, dates: Sequence[date], label: str) -> frozenset[date]:
+        """The days among `dates` of the data `label` that the model was trained on.
+
+        A day of a simulated market is another day in every other market, the real one included.
+        """
+        if self.card is None or self.card.training is None:
+            return frozenset()
+        trained_on = self.card.training.days.source
+        if label != trained_on and any(map(is_simulated, (label, trained_on))):
             return frozenset()
         return frozenset(self.card.training_overlap(dates))
 

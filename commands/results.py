@@ -7,7 +7,7 @@ import numpy as np
 from commands.policies import ChosenPolicy
 from feeds.chain import ChainDay
 from feeds.chain_feed import ChainFeed
-from feeds.option_maths import greeks_at, volatility_and_greeks
+from feeds.option_maths import greeks_at, volatility_and_greeks, year_fraction
 from feeds.sessions import Floats, Nanoseconds
 from feeds.source import ChainSource, SkippedSession
 from reports.result import (
@@ -84,8 +84,8 @@ def backtest_result(
         trades=trips,
         decisions=decisions,
         equity=equity,
-        exposure=_exposure(trips, decisions, equity, settings, facts),
-        in_sample_dates=chosen.in_sample([one.date for one in facts]),
+        exposure=_exposure(trips, decisions, equity, chosen.year_convention, facts),
+        in_sample_dates=chosen.in_sample([one.date for one in facts], source.label),
         notes=[*chosen.notes, *_rule_notes(recorder)],
         underlying=source.underlying,
     )
@@ -149,7 +149,7 @@ def _exposure(
     trips: Sequence[RoundTrip],
     decisions: DecisionTable,
     equity: EquityTable,
-    settings: Settings,
+    convention: str,
     facts: Sequence[SessionFacts],
 ) -> ExposureTable:
     """Delta and theta of the open position, from its mark, spot and time (forward = spot)."""
@@ -161,7 +161,7 @@ def _exposure(
     size = np.array([trip.side * trip.quantity for trip in trips])[which] * 100.0
     mark = equity.position_value[rows] / size
     spot, iv = decisions.spot[seen], decisions.atm_iv[seen]
-    delta, theta = _greeks(trips, which, mark, spot, iv, _years(ts, settings, facts))
+    delta, theta = _greeks(trips, which, mark, spot, iv, _years(ts, convention, facts))
     return ExposureTable(ts=ts, mid=mark, delta=delta * size, theta=theta * size)
 
 
@@ -175,12 +175,10 @@ def _held_rows(trips: Sequence[RoundTrip], ts: Nanoseconds) -> tuple[np.ndarray,
     return which, rows.astype(np.int64)
 
 
-def _years(ts: Nanoseconds, settings: Settings, facts: Sequence[SessionFacts]) -> Floats:
-    from feeds.option_maths import year_fraction
-
+def _years(ts: Nanoseconds, convention: str, facts: Sequence[SessionFacts]) -> Floats:
     closes = np.array([one.close_ns for one in facts])
     until = (closes[np.searchsorted(closes, ts)] - ts) / 60e9
-    return year_fraction(until, settings.market.year_convention)
+    return year_fraction(until, convention)
 
 
 def _greeks(

@@ -44,7 +44,7 @@ class Trip:
 
 
 class PlainDesk:
-    """Plays `policy` over a day; `trips`, `cash` and `log` (ts, action, mask) tell what happened."""
+    """Plays `policy` over a day; `trips` and `log` (ts, action, mask) tell what happened."""
 
     def __init__(self, day, policy, settings, carried=0.0):
         self.day, self.policy, self.s, self.r = day, policy, settings, settings.rules
@@ -70,7 +70,7 @@ class PlainDesk:
     def quote(self, right, k):
         bid, ask = float(self.day.bid[self.t, right, k]), float(self.day.ask[self.t, right, k])
         mid = NAN
-        if bid > 0 and ask >= bid or bid == 0 and ask <= 0.02:
+        if (bid > 0 and ask >= bid) or (bid == 0 and ask <= 0.02):
             mid = (bid + ask) / 2
         return bid, ask, mid
 
@@ -81,11 +81,9 @@ class PlainDesk:
     # --- a row ---
 
     def row(self):
-        fresh = self.order is None  # an order sent at this row is none that worked before it
-        if self.trip and self.trip.open and fresh and not self.r.hold_to_expiry:
-            if self.ts >= self.time_exit:
-                self.order = {"kind": "time_exit", "ts": self.time_exit, "left": self.trip.open}
-                self.order["done"] = 0
+        idle = self.trip and self.trip.open and not self.order
+        if idle and self.ts >= self.time_exit and not self.r.hold_to_expiry:
+            self.exit("time_exit", self.time_exit)
         if self.order and self.until >= 1:
             self.fill()
         if self.t == len(self.day) - 1:
@@ -174,8 +172,8 @@ class PlainDesk:
         elif target is not None and ask <= (1 - target) * trip.entry + 1e-9:
             self.exit("profit_target")
 
-    def exit(self, kind):
-        self.order = {"kind": kind, "ts": self.ts, "left": self.trip.open, "done": 0}
+    def exit(self, kind, ts=None):
+        self.order = {"kind": kind, "ts": ts or self.ts, "left": self.trip.open, "done": 0}
 
     # --- a decision ---
 

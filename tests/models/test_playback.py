@@ -193,13 +193,12 @@ def test_a_sale_beyond_the_quoted_size_fills_in_parts_and_the_rest_is_cancelled(
 
 
 def test_the_model_may_close_and_then_waits_before_it_sells_again():
-    made = put_story()
-    slots = ((6, 2), (10, 3), (11, 2), (41, 2), (42, 2))
-    result = played([made.day()], Vector(wishes(*slots), actions=4))
+    slots = ((6, 2), (10, 3), (11, 2), (29, 2), (30, 2))
+    result = played([market().day()], Vector(wishes(*slots), actions=4))
     first, second = result.trips[0]
     assert first.exit_reason is ExitReason.MODEL
     assert first.exited_ts == at(SESSION, 51)
-    assert second.decided_ts == at(SESSION, 210)  # three hours after 10:00, by its risk score
+    assert second.decided_ts == at(SESSION, 150)  # two hours after 10:00
 
 
 def test_the_daily_loss_ends_the_selling_of_the_day():
