@@ -98,7 +98,7 @@ class MarketSettings(_Frozen):
 
 
 class TrainingSettings(_Frozen):
-    """How `run.py train` trains. Defaults as measured in docs/training.md."""
+    """How `run.py train` trains. Defaults as measured in docs/models.md."""
 
     steps: int = Field(2_000_000, ge=1, description="decisions a seed is trained on")
     seeds: int = Field(5, ge=1, description="trainings; the best on validation sessions is kept")

@@ -82,12 +82,13 @@ class ApprovalBroker(DeskBroker):
 
     def cancel(self, order: bt.Order, reason: str = "canceled") -> None:
         """Withdraw an open question, or cancel at the inner broker."""
-        if order not in self._held:
+        held = next((one for one in self._held if one == order), None)
+        if held is None:
             self.inner.cancel(order, reason)
             return
         suggestion = order.info["suggestion"]
         self.approver.withdraw(suggestion, reason)
-        self._close(order, Decision(suggestion.id, Answer.WITHDRAWN, "desk", reason=reason))
+        self._close(held, Decision(suggestion.id, Answer.WITHDRAWN, "desk", reason=reason))
 
     def next(self) -> None:
         """Collect answers, then let the inner broker do its turn (idle loops included)."""

@@ -95,12 +95,12 @@ class ChainBroker(DeskBroker):
 
     def cancel(self, order: bt.Order, reason: str = "canceled") -> None:
         """Cancel a working order; one that is done stays as it is."""
-        known = len(self._working)
-        self._working = [working for working in self._working if working.order is not order]
-        if len(self._working) < known:
-            order.addinfo(reason=reason)
-            order.cancel()
-            self.tell(order)
+        working = next((one for one in self._working if one.order == order), None)
+        if working is not None:  # its own order: news of an order are copies of it
+            self._working.remove(working)
+            working.order.addinfo(reason=reason)
+            working.order.cancel()
+            self.tell(working.order)
 
     def next(self) -> None:
         """One snapshot: fill working orders, then mark positions, or settle them at the close."""
@@ -226,4 +226,8 @@ def _fault(order: bt.Order) -> str:
         return "ChainBroker trades option contracts of a ChainFeed only"
     if order.exectype not in _TRADABLE_TYPES:
         return f"order type {order.getordername()} is not simulated; use Market or Limit"
+    if order.exectype == bt.Order.Limit and order.price is None:
+        return "a limit order needs a price"
+    if order.data.feed.snapshot().minutes_until_close <= 0:
+        return "the session is over"
     return ""

@@ -58,7 +58,7 @@ class ChainFeed(bt.feed.DataBase):
         self._contracts: dict[Contract, OptionContract] = {}
         self._clocks: list[tuple[Nanoseconds, Floats]] = []
         self._starts: list[int] = []
-        self._first, self._last = 0, 0
+        self._first, self._end = 0, 0
         self._day: ChainDay | None = None
         self._snapshot: ChainSnapshot | None = None
         self._at = -1
@@ -68,6 +68,8 @@ class ChainFeed(bt.feed.DataBase):
     def start(self) -> None:
         """Read the clocks of all sessions (Backtrader calls this once, before the bars)."""
         super().start()
+        self._loaded_bars, self._at, self._day = 0, -1, None  # a Cerebro may run again
+        self.skipped.clear()
         self._clocks = [
             _with_close(session, *self.source.clock(index))
             for index, session in enumerate(self.source.sessions)
@@ -133,12 +135,12 @@ class ChainFeed(bt.feed.DataBase):
         return day.official_close
 
     def _snapshot_at(self, bar: int) -> ChainSnapshot:
-        if not self._first <= bar < self._last or self._day is None:
+        if not self._first <= bar < self._end or self._day is None:
             self._open_session(bisect_right(self._starts, bar) - 1)
         return ChainSnapshot(self._day, bar - self._first)  # type: ignore[arg-type]
 
     def _open_session(self, index: int) -> None:
-        self._first, self._last = self._starts[index], self._starts[index + 1]
+        self._first, self._end = self._starts[index], self._starts[index + 1]
         self._contracts.clear()
         try:
             self._day = _settleable(self.source.load(index))
@@ -148,11 +150,11 @@ class ChainFeed(bt.feed.DataBase):
         else:
             if self._on_session is not None:
                 self._on_session(self._day)
-        if len(self._day) != self._last - self._first:
+        if len(self._day) != self._end - self._first:
             raise DataError(f"{self._day.session.date}: the session changed while it was read")
         volatility = self.lines.atm_iv.array
-        if len(volatility) >= self._last and self._loaded_bars >= self._last:
-            volatility[self._first : self._last] = array("d", self._day.atm_iv.tobytes())
+        if len(volatility) >= self._end and self._loaded_bars >= self._end:
+            volatility[self._first : self._end] = array("d", self._day.atm_iv.tobytes())
 
     def _without_quotes(self, index: int) -> ChainDay:
         ts, spot = self._clocks[index]

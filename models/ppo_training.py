@@ -1,6 +1,6 @@
 """Train one network with one seed: MaskablePPO on standardised features.
 
-Sizes and the reasons for them are in docs/training.md: many sessions side by side and large
+Sizes and the reasons for them are in docs/models.md: many sessions side by side and large
 batches make training fast, masks make it choose moments, constants let it see volatility.
 """
 

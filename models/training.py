@@ -1,6 +1,6 @@
 """From sessions to a trained model in its folder: split, train some seeds, choose, judge, save.
 
-About one seed in five fails (docs/training.md), so several are trained and the one that does best
+About one seed in five fails (docs/models.md), so several are trained and the one that does best
 on validation sessions is kept. Nobody looks at the held-out sessions before that choice is made;
 what the model and each baseline earn there is in its card.
 """
@@ -120,7 +120,7 @@ def train(
     training = _read(source, settings, split.training, "training", tell)
     validation = _read(source, settings, split.validation, "validation", tell)
     standardisation = measure_features(training, settings, settings.seed)
-    card = _blank_card(name, settings)
+    card = blank_card(name, settings)
     everyone = _train_seeds(training, validation, settings, standardisation, card, logs, tell)
     seeds = sorted(
         (SeedReport(t.seed, metrics(play(t.policy, validation, settings))) for t in everyone),
@@ -175,7 +175,8 @@ def _read(
     return read_sessions(source, settings, part, hedge=True, progress=progress)
 
 
-def _blank_card(name: str, settings: Settings) -> ModelCard:
+def blank_card(name: str, settings: Settings) -> ModelCard:
+    """The card of a model that is trained under `settings`, before anything is known of it."""
     return ModelCard(
         name=name,
         kind="maskable_ppo",

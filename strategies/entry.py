@@ -103,7 +103,7 @@ class EntryDecider:
             previous,
         )
         probabilities = self.policy.probabilities(moment)
-        action = Action(int(probabilities.argmax()))
+        action = Action(int(np.where(moment.mask, probabilities, -1.0).argmax()))
         choice = Choice(action, probabilities, mask, refusal)
         if action not in SELLS:
             return choice

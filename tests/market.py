@@ -140,9 +140,7 @@ def market(
     )
 
 
-def contract(
-    right: Right = PUT, strike: float = 628, session: Session = SESSION
-) -> Contract:
+def contract(right: Right = PUT, strike: float = 628, session: Session = SESSION) -> Contract:
     """A contract of the test chains."""
     return Contract("SPY", session.date, round(strike * 1000), right)
 
@@ -211,9 +209,7 @@ SESSIONS = (SESSION, MONDAY, HALF_DAY, session_on(date(2026, 3, 6)), session_on(
 @some.composite
 def markets(draw: some.DrawFn, most: int = 3) -> list[Market]:
     """Up to `most` random sessions in order, clean or as spoiled as data can be."""
-    sessions = draw(
-        some.lists(some.sampled_from(SESSIONS), min_size=1, max_size=most, unique=True)
-    )
+    sessions = draw(some.lists(some.sampled_from(SESSIONS), min_size=1, max_size=most, unique=True))
     return [draw(random_market(session)) for session in sorted(sessions)]
 
 

@@ -227,7 +227,8 @@ class PlainDesk:
         if not (bid > 0 and ask - bid <= max(r.spread_cents / 100, r.spread_fraction * mid) + 1e-9):
             return None
         level = sum(risk >= bound for bound in (r.band_low, r.band_high))
-        if self.policy.obeys_waits and self.since - self.answered < r.wait_minutes[level]:
+        wait = r.wait_minutes[level] - 1e-9  # the last bit of a float is no minute
+        if self.policy.obeys_waits and self.since - self.answered < wait:
             return None
         if s.capital < r.small_capital:
             quantity = 1 if risk < r.small_capital_risk else 0

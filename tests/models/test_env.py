@@ -7,7 +7,7 @@ from gymnasium.utils.env_checker import check_env as check_gymnasium
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as some
-from market import MONDAY, PUT, SESSION, market, markets
+from market import HALF_DAY, MONDAY, PUT, SESSION, market, markets
 from sb3_contrib.common.maskable.utils import get_action_masks
 from stable_baselines3.common.env_checker import check_env as check_sb3
 
@@ -208,12 +208,12 @@ def test_observations_are_standardised_by_the_given_constants():
 
 
 def test_every_session_comes_once_before_any_comes_again():
-    figures = settings(environments=2)
-    env = vec(figures)
+    days = [moving(), market(100 * np.arange(3.0), session=MONDAY), market(session=HALF_DAY)]
+    lengths = [78, 3, 42]  # decisions, by which a session is known
+    env = vec(settings(environments=1), [made.day() for made in days])
     env.reset()
-    openings = []
-    for _ in range(4 * 78):
-        _, _, done, _ = env.step(np.zeros(2, int))
-        if done.all():
-            openings.append(sorted(env._play.desk.session.tolist()))
-    assert openings == [[0, 1]] * 4
+    seen = []
+    while len(seen) < 9:
+        _, _, _, infos = env.step(np.zeros(1, int))
+        seen.extend(info["episode"]["l"] for info in infos if info)
+    assert [sorted(seen[i : i + 3]) for i in (0, 3, 6)] == [sorted(lengths)] * 3

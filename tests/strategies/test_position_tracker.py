@@ -119,7 +119,11 @@ cents = some.integers(1, 2000)
 parts = some.lists(some.tuples(some.integers(1, 5), cents), min_size=1, max_size=6)
 
 
-@given(entries=parts, prices=some.lists(cents, min_size=1, max_size=30), side=some.sampled_from([-1, 1]))
+@given(
+    entries=parts,
+    prices=some.lists(cents, min_size=1, max_size=30),
+    side=some.sampled_from([-1, 1]),
+)
 def test_what_a_trip_earned_is_the_sum_of_its_cash_flows(
     entries: list[tuple[int, int]], prices: list[int], side: int
 ) -> None:

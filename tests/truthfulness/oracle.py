@@ -130,9 +130,7 @@ def clean_quote(session: RawSession, row: int, right: int, k: int) -> Quote:
     if ask < bid or bid < 0 or ask < 0 or math.isinf(bid) or math.isinf(ask):
         return Quote(None, None, *sizes)
     no_ask = math.isnan(ask) or ask == 0
-    return Quote(
-        None if math.isnan(bid) else money(bid), None if no_ask else money(ask), *sizes
-    )
+    return Quote(None if math.isnan(bid) else money(bid), None if no_ask else money(ask), *sizes)
 
 
 # --- the volatility at the money -----------------------------------------------------------------
@@ -464,7 +462,8 @@ class Oracle:
         if worth * entry.quantity >= trip.multiple * entry.value:
             self._exit("stop_loss")
         elif target is not None and quote.ask is not None:
-            if quote.ask * entry.quantity <= (1 - target) * entry.value:
+            cheap = quote.ask * entry.quantity <= (1 - target) * entry.value
+            if cheap:
                 self._exit("profit_target")
 
     def _exit(self, reason: str) -> None:

@@ -224,7 +224,7 @@ def test_a_busy_script_closes_and_sells_again() -> None:
 
 # --- at random -----------------------------------------------------------------------------------
 
-few = settings(max_examples=40)
+few = settings(max_examples=25)
 
 
 @given(made=markets(), name=some.sampled_from(sorted(BASELINES)))
@@ -267,7 +267,7 @@ any_settings = some.builds(
     actions=some.sampled_from([3, 4]),
     obeys_waits=some.booleans(),
 )
-@settings(max_examples=120)
+@settings(max_examples=80)
 def test_any_script_agrees_under_any_rules(
     made: list[Market],
     script: list[int],
@@ -286,9 +286,7 @@ def test_equity_is_cash_plus_trades_whenever_the_desk_is_flat(
 ) -> None:
     ran = desk([one.day() for one in made], Scripted([1, 2, 3], 4, False), desk_settings)
     trips, record = ran.tracker.round_trips, ran.recorder
-    for ts, cash, value in zip(
-        record.equity_ts, record.cash, record.position_value, strict=True
-    ):
+    for ts, cash, value in zip(record.equity_ts, record.cash, record.position_value, strict=True):
         if not any(trip.entered_ts <= ts < trip.exited_ts for trip in trips):
             earned = sum(trip.net_pnl for trip in trips if trip.exited_ts <= ts)
             assert value == 0
