@@ -51,6 +51,10 @@ class RunLog:
 
 def peak_memory_mb() -> float:
     """Largest resident memory of this process so far, in megabytes."""
+    status = Path("/proc/self/status")
+    if status.exists():  # Linux: getrusage would count the parent before exec as well
+        words = status.read_text().split()
+        return int(words[words.index("VmHWM:") + 1]) / 1024
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / (1024**2 if platform.system() == "Darwin" else 1024)
 

@@ -90,12 +90,13 @@ def parity_forward(spot: Floats, strikes: Floats, bid: Floats, ask: Floats) -> F
     unknown = np.isnan(spot)
     money = np.where(unknown, _evenly_priced(strikes, bid, ask), spot) if unknown.any() else spot
     window, inside = _window(money, strikes)
-    unlisted = inside & ~_is_listed(_gather(bid, window), _gather(ask, window))
-    gaps = np.flatnonzero(unlisted.any(axis=1))
+    bids, asks = _gather(bid, window), _gather(ask, window)
+    gaps = np.flatnonzero((inside & ~_is_listed(bids, asks)).any(axis=1))
     if gaps.size:
         listed = _is_listed(bid[gaps], ask[gaps])
         window[gaps], inside[gaps] = _listed_window(money[gaps], strikes, listed)
-    bids, asks = _gather(bid, window), _gather(ask, window)
+        bids[gaps] = _gather(bid[gaps], window[gaps])
+        asks[gaps] = _gather(ask[gaps], window[gaps])
     mids = quotes.mid(bids, asks)
     parity = strikes[window] + mids[:, Right.CALL] - mids[:, Right.PUT]
     spread = np.maximum((asks - bids).sum(axis=1), SMALLEST_SPREAD)
@@ -220,9 +221,7 @@ def _is_listed(bid: Floats, ask: Floats) -> Booleans:
     return np.asarray((~np.isnan(bid) | ~np.isnan(ask)).any(axis=1))
 
 
-def _listed_window(
-    money: Floats, strikes: Floats, listed: Booleans
-) -> tuple[Integers, Booleans]:
+def _listed_window(money: Floats, strikes: Floats, listed: Booleans) -> tuple[Integers, Booleans]:
     """As `_window`, as if the strikes that are not `listed` [T, K] did not exist."""
     distance = np.where(listed, np.abs(strikes - money[:, None]), np.inf)
     number = np.cumsum(listed, axis=1)

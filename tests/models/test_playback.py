@@ -213,6 +213,16 @@ def test_the_daily_loss_ends_the_selling_of_the_day():
     assert (result.decisions.refusal[0, 9:] == Refusal.DAILY_LOSS).all()
 
 
+def test_a_loss_at_a_single_snapshot_counts_though_the_trade_ends_well():
+    made = put_story().price(PUT, 628, 60, 6.20)
+    limited = Settings(rules={"daily_loss": 0.005, "wait_minutes": (0, 0, 0)})
+    policy = Vector(wishes((6, 2), (12, 3), (14, 2)), actions=4)
+    result = played([made.day()], policy, limited)
+    (trip,) = result.trips[0]
+    assert trip.exit_price == 2.01
+    assert (result.decisions.refusal[0, 13:] == Refusal.DAILY_LOSS).all()
+
+
 def test_earlier_losses_count_against_the_capital():
     lost = put_story().price(PUT, 628, slice(100, None), 6.20)
     after = market(session=MONDAY).price(PUT, 628, slice(None), 2.00)

@@ -1,4 +1,4 @@
-"""The strategy in Cerebro: entries by slot, exits by rule, waits by answer, one session at a time."""
+"""The strategy in Cerebro: entries by slot, exits by rule, waits by answer, session by session."""
 
 from typing import Any
 
@@ -243,8 +243,6 @@ def test_a_daily_loss_ends_entries_for_the_session_and_leaves_the_position_to_it
     first, *later = ran.tracker.round_trips
     assert first.exit_reason is ExitReason.TIME_EXIT
     assert later and all(trip.contract.expiration == MONDAY.date for trip in later)
-    refused = ran.recorder.refusals()
-    assert Refusal.DAILY_LOSS in refused or refused[Refusal.POSITION] > 60
 
 
 def test_a_daily_loss_stays_reached_when_the_loss_is_made_good() -> None:
