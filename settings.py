@@ -61,7 +61,9 @@ class RuleSettings(_Frozen):
     quote_age_seconds: float = Field(5.0, gt=0, description="older quotes never trade")
     drift_ticks: int = Field(3, ge=0, description="ticks against us between question and answer")
     question_seconds: float = Field(60.0, gt=0, description="a question is open this long")
-    daily_loss: Fraction = Field(0.02, description="of capital, from the day's open and its peak")
+    daily_loss: Fraction = Field(
+        0.02, gt=0, description="of capital, from the day's open and its peak"
+    )
     margin: Literal["strike", "reg_t"] = Field(
         "strike", description="capital rule: strike x 100, or Regulation T"
     )

@@ -41,7 +41,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="settle on the last quote where no official close is known",
     )
-    add_settings(parser, ["data"])
+    parser.add_argument(
+        "--data",
+        default=argparse.SUPPRESS,
+        metavar="DIR",
+        help=f"the chain store to fill (default {DEFAULT_FOLDER})",
+    )
+    add_settings(parser, [])
 
 
 def main(arguments: argparse.Namespace, settings: Settings) -> int:

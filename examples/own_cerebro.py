@@ -1,6 +1,6 @@
 """The desk's pieces in a Cerebro script of your own: sell the at-the-money put at 10:00.
 
-    python examples/own_cerebro.py
+Run it with `python examples/own_cerebro.py`.
 """
 
 import backtrader as bt

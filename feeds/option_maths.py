@@ -46,6 +46,8 @@ VENDOR_EXTRA_MINUTES = 30
 SHORTEST_MINUTES = 1.0
 NEAR_THE_MONEY = 5
 SMALLEST_SPREAD = 0.01
+SMALLEST_TIME_VALUE = 1e-6
+"""Dollars above intrinsic below which the last bit of a float would decide on a volatility."""
 
 
 def year_fraction(until_close: Floats, convention: str) -> Floats:
@@ -171,7 +173,7 @@ def atm_volatility(
 
     volatility = implied_volatility(side_mid(is_call), level, strike, time, is_call)
     other = side_mid(~is_call)
-    retry = np.isnan(volatility) & ~np.isnan(other)
+    retry = np.isnan(volatility) & (other - np.abs(level - strike) > SMALLEST_TIME_VALUE)
     if retry.any():
         volatility[retry] = implied_volatility(
             other[retry], level[retry], strike[retry], time[retry], ~is_call[retry]

@@ -61,7 +61,7 @@ class DecisionTable:
         features: float32 [N, 8], in the order of `vocabulary.FEATURES`.
         action: int8 [N], index in the policy's table, -1 off decision slots.
         probabilities: float32 [N, A], NaN off decision slots.
-        allowed: bool [N], whether the rules let the action through.
+        allowed: bool [N], whether the rules allowed anything but to hold.
         reason: int16 [N], index into `reasons`.
         reasons: the distinct reasons; "" is none. One with the word "capital" in it is the
             capital rule's, and the report says so.
@@ -109,7 +109,7 @@ class ExposureTable:
 
     Args:
         ts: int64 [P].
-        mid: [P] mid of the held option, dollars a share; NaN where it had none.
+        mid: [P] mark of the held option, dollars a share: its mid, else the last one known.
         delta: [P] dollars the position gains when the underlying rises by one dollar.
         theta: [P] dollars the position gains in a day by time alone.
     """
