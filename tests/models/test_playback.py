@@ -223,6 +223,29 @@ def test_a_loss_at_a_single_snapshot_counts_though_the_trade_ends_well():
     assert (result.decisions.refusal[0, 13:] == Refusal.DAILY_LOSS).all()
 
 
+def test_the_daily_loss_cancels_the_rest_of_an_entry():
+    made = put_story().quote(PUT, 628, slice(None), size=9)
+    made.quote(PUT, 628, made.between(31, 34), size=1).quote(PUT, 628, slice(32, 34), size=0)
+    made.price(PUT, 628, 33, 4.20)
+    figures = {"contracts": 3, "capital": 400_000}
+    assert only_trip(made, Settings(**figures)).quantity > 1
+    assert only_trip(made, Settings(**figures, rules={"daily_loss": 0.0005})).quantity == 1
+
+
+def test_a_mark_that_is_too_old_refuses_the_decision_but_not_the_stop():
+    made = put_story()
+    made.quote(PUT, 628, 60, ask=np.nan)  # a decision row; the mark is a minute old
+    made.price(PUT, 628, made.between(61, 66), 8.20)
+    days, policy = [made.day()], Vector(wishes((6, 2), (12, 3)), actions=4)
+    strict = played(days, policy)
+    assert np.isnan(strict.decisions.features[0, 12, 4])
+    assert strict.decisions.mask[0, 12].tolist() == [True, False, False, False]
+    assert strict.trips[0][0].exit_reason is ExitReason.STOP_LOSS
+    lenient = played(days, policy, Settings(rules={"quote_age_seconds": 60}))
+    assert lenient.decisions.features[0, 12, 4] == pytest.approx(-0.001)  # sold at 1.99, mid 2.00
+    assert lenient.trips[0][0].exit_reason is ExitReason.MODEL
+
+
 def test_earlier_losses_count_against_the_capital():
     lost = put_story().price(PUT, 628, slice(100, None), 6.20)
     after = market(session=MONDAY).price(PUT, 628, slice(None), 2.00)
