@@ -5,13 +5,12 @@ from itertools import chain
 
 from commands.screen import progress
 from feeds.source import ChainSource
+from models.evaluation import BASELINES
 from models.playback import play
 from models.session_arrays import read_sessions
 from reports.result import BacktestResult, BaselineResult
 from settings import Settings
 from strategies.baselines import baseline
-
-BASELINES = ("hold", "random", "sell_put@10:00", "sell_call@10:00")
 
 
 def play_baselines(

@@ -67,10 +67,9 @@ def _train(settings: Settings, name: str, folder: Path, run_folder: Path) -> Non
         f"kept seed {result.chosen.seed} of {len(means)}: less delta {means[0]:.2f} dollars a "
         f"validation session, median {statistics.median(means):.2f}, worst {means[-1]:.2f}"
     )
-    evaluation = result.card.evaluation
-    if evaluation is not None:
+    for label, evaluation in result.card.evaluations.items():
         days = evaluation.days
-        say(f"held out: {days.count} sessions, {days.first} to {days.last}, and other markets")
+        say(f"{label}: {days.count} sessions, {days.first} to {days.last}, {days.source}")
         _say_table(evaluation.metrics)
 
 

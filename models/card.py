@@ -99,9 +99,13 @@ class Standardisation(_Section):
 
 
 class TrainingRecord(_Section):
-    """How a model was trained, in enough detail to train it again."""
+    """How a model was trained, in enough detail to train it again.
+
+    `days` are the sessions it learned from, `validation` those its seed was chosen by.
+    """
 
     days: SessionDays
+    validation: SessionDays | None = None
     reward: str
     seed: int
     seeds: tuple[int, ...] = Field(description="all that were tried; `seed` was kept")
@@ -112,7 +116,7 @@ class TrainingRecord(_Section):
 
 
 class EvaluationRecord(_Section):
-    """Figures on held-out days: policy (the model and each baseline) -> metric -> value."""
+    """Figures on days nobody looked at: policy (the model and each baseline) -> metric -> value."""
 
     days: SessionDays
     metrics: dict[str, dict[str, FiniteFloat | None]]
@@ -137,7 +141,7 @@ class ModelCard(_Section):
     year_convention: YearConvention
     standardisation: Standardisation | None = None
     training: TrainingRecord | None = None
-    evaluation: EvaluationRecord | None = None
+    evaluations: dict[str, EvaluationRecord] = Field(default_factory=dict)
     parent_sha256: Sha256 | None = None
     created: AwareDatetime | None = None
     policy_sha256: Sha256 | None = None
@@ -196,8 +200,12 @@ class ModelCard(_Section):
             )
 
     def training_overlap(self, dates: Iterable[date]) -> tuple[date, ...]:
-        """Which of these sessions the model was trained on, oldest first: they are IN SAMPLE."""
-        return self.training.days.overlap(dates) if self.training else ()
+        """Which of these sessions are IN SAMPLE, oldest first: learned from, or chosen by."""
+        if self.training is None:
+            return ()
+        parts = (self.training.days, self.training.validation)
+        days = set().union(*(part.overlap(dates) for part in parts if part is not None))
+        return tuple(sorted(days))
 
 
 def assumed_card(name: str, actions: int) -> ModelCard:

@@ -36,6 +36,9 @@ PURGE = 1
 REWARD = "change of liquidation value at the ask after fees / 100"
 _LIBRARIES = ("gymnasium", "numpy", "sb3-contrib", "stable-baselines3", "torch")
 
+HELD_OUT = "held out"
+"""Label of the last sessions of the source among the card's evaluations."""
+
 Tell = Callable[[str, int, int], None]
 """Told what is being done, how much of it is done, and of how much."""
 
@@ -127,14 +130,15 @@ def train(
         key=lambda report: -report.metrics["mean_less_delta"],
     )
     chosen = next(trained for trained in everyone if trained.seed == seeds[0].seed)
-    held_out = _read(source, settings, split.held_out, "held out", tell)
-    others = {
-        label: compare([chosen.policy], _read(other, settings, None, label, tell), settings)
-        for label, other in (elsewhere or {}).items()
-    }
+    judged_on = {HELD_OUT: _read(source, settings, split.held_out, HELD_OUT, tell)}
+    for label, other in (elsewhere or {}).items():
+        judged_on[label] = _read(other, settings, None, label, tell)
     records = {
-        "training": _training_record(source, training, settings, chosen.seed),
-        "evaluation": _evaluation_record(held_out, chosen, settings, others),
+        "training": _training_record(training, validation, settings, chosen.seed),
+        "evaluations": {
+            label: _evaluation_record(arrays, chosen.policy, settings)
+            for label, arrays in judged_on.items()
+        },
     }
     card = card.model_copy(update=records)
     sha256 = save_model(folder, chosen.model, standardisation, card)
@@ -190,13 +194,14 @@ def blank_card(name: str, settings: Settings) -> ModelCard:
 
 
 def _training_record(
-    source: ChainSource, arrays: SessionArrays, settings: Settings, seed: int
+    training: SessionArrays, validation: SessionArrays, settings: Settings, seed: int
 ) -> TrainingRecord:
     first, count = settings.seed, settings.training.seeds
     plain = settings.training.model_dump()
     shown = {key: str(v) if isinstance(v, tuple) else v for key, v in plain.items()}
     return TrainingRecord(
-        days=_days(source.label, arrays),
+        days=_days(training),
+        validation=_days(validation),
         reward=REWARD + (", less delta x move of the underlying" if plain["hedge"] else ""),
         seed=seed,
         seeds=tuple(range(first, first + count)),
@@ -207,17 +212,12 @@ def _training_record(
 
 
 def _evaluation_record(
-    held_out: SessionArrays,
-    chosen: TrainedSeed,
-    settings: Settings,
-    others: dict[str, dict[str, Metrics]],
+    arrays: SessionArrays, policy: Policy, settings: Settings
 ) -> EvaluationRecord:
-    figures = compare([chosen.policy], held_out, settings)
-    for label, table in others.items():
-        figures |= {f"{policy} on {label}": row for policy, row in table.items()}
-    plain = {policy: dict[str, float | None](row) for policy, row in figures.items()}
-    return EvaluationRecord(days=_days(held_out.label, held_out), metrics=plain)
+    figures = compare([policy], arrays, settings)
+    plain = {name: dict[str, float | None](row) for name, row in figures.items()}
+    return EvaluationRecord(days=_days(arrays), metrics=plain)
 
 
-def _days(label: str, arrays: SessionArrays) -> SessionDays:
-    return SessionDays.of(label, [session.date for session in arrays.sessions])
+def _days(arrays: SessionArrays) -> SessionDays:
+    return SessionDays.of(arrays.label, [session.date for session in arrays.sessions])

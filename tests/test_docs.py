@@ -112,9 +112,10 @@ def test_the_bundled_models_figures_are_those_of_its_card() -> None:
     card = json.loads((ROOT / "models/trained/bundled/card.json").read_text("utf-8"))
     page = (ROOT / "docs" / "models.md").read_text("utf-8")
     assert card["policy_sha256"][:16] in page, "another model: describe it again"
-    for policy, figures in card["evaluation"]["metrics"].items():
+    rows = [row for part in card["evaluations"].values() for row in part["metrics"].items()]
+    for policy, figures in rows:
         cells = (
-            f"`{policy.removesuffix(' on another market')}`",
+            f"`{policy}`",
             f"{figures['trades']:.0f}",
             f"{figures['mean']:,.2f} ± {figures['standard_error']:,.2f}",
             f"{figures['mean_less_delta']:,.2f} ± {figures['standard_error_less_delta']:,.2f}",

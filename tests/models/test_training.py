@@ -90,11 +90,16 @@ def test_the_card_says_what_was_trained_on_and_what_it_earned(trained):
     assert card.training.seed == result.chosen.seed == result.seeds[0].seed
     assert card.training.hyper_parameters["batch"] == 80
     dates = [session.date for session in SESSIONS]
-    assert list(card.evaluation.days.dates) == dates[-2:]
-    assert max(card.training.days.dates) < dates[-3]
+    held_out, elsewhere = card.evaluations["held out"], card.evaluations["another market"]
+    assert list(held_out.days.dates) == dates[-2:]
+    assert max(card.training.days.dates) < min(card.training.validation.dates) < dates[-3]
+    assert set(card.training_overlap(dates)) == {
+        *card.training.days.dates,
+        *card.training.validation.dates,
+    }
     for name in ("small", *BASELINES):
-        assert card.evaluation.metrics[name]["sessions"] == 2
-        assert card.evaluation.metrics[f"{name} on another market"]["sessions"] == len(SESSIONS)
+        assert held_out.metrics[name]["sessions"] == 2
+        assert elsewhere.metrics[name]["sessions"] == len(SESSIONS)
 
 
 def test_the_best_seed_on_the_validation_sessions_is_kept(trained):

@@ -109,10 +109,12 @@ def card(action_count=4, **changes):
             library_versions={"torch": "2.13.0"},
             code_commit="0123abc",
         ),
-        "evaluation": EvaluationRecord(
-            days=SessionDays.of("simulated", [date(2026, 2, 2)]),
-            metrics={"example": {"net_pnl": 12.5}, "hold": {"net_pnl": 0.0, "daily_sharpe": None}},
-        ),
+        "evaluations": {
+            "held out": EvaluationRecord(
+                days=SessionDays.of("simulated", [date(2026, 2, 2)]),
+                metrics={"example": {"net_pnl": 12.5}, "hold": {"daily_sharpe": None}},
+            )
+        },
         "created": datetime(2026, 11, 22, 12, tzinfo=UTC),
     }
     return ModelCard(**{**fields, **changes})
