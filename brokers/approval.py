@@ -12,7 +12,7 @@ from typing import Any
 import backtrader as bt
 
 from brokers.base import DeskBroker
-from feeds.chain import ChainSnapshot
+from feeds.snapshot import ChainSnapshot
 from vocabulary import Answer, Approver, Decision, Suggestion, Verdict
 
 Recheck = Callable[[bt.Order, ChainSnapshot], Verdict]

@@ -15,10 +15,10 @@ from backtrader.position import Position
 from brokers import fills
 from brokers.base import DeskBroker
 from brokers.option_commission import OptionCommission
-from feeds.chain import ChainSnapshot, Quote
 from feeds.chain_feed import ChainFeed
 from feeds.contract import MULTIPLIER
 from feeds.option_contract import OptionContract
+from feeds.snapshot import ChainSnapshot, Quote
 from settings import FillSettings
 from vocabulary import ExitReason, Fill
 

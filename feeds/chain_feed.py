@@ -17,10 +17,11 @@ import backtrader as bt
 import numpy as np
 
 from errors import DataError
-from feeds.chain import ChainDay, ChainSnapshot, chain_day
+from feeds.chain import ChainDay, chain_day
 from feeds.contract import Contract
 from feeds.option_contract import OptionContract
 from feeds.sessions import NEW_YORK, Floats, Nanoseconds, Session, to_nanoseconds
+from feeds.snapshot import ChainSnapshot
 from feeds.source import ChainSource, MemorySource, SkippedSession
 
 NANOSECONDS_A_DAY = 86_400_000_000_000

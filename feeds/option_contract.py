@@ -6,8 +6,8 @@ borrows all of it from the chain feed, so that a chain of hundreds of contracts 
 
 from typing import TYPE_CHECKING, Any
 
-from feeds.chain import Quote
 from feeds.contract import Contract
+from feeds.snapshot import Quote
 
 if TYPE_CHECKING:
     from feeds.chain_feed import ChainFeed

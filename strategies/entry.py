@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from feeds.chain import NO_QUOTE, ChainSnapshot, Quote
 from feeds.contract import MULTIPLIER, TICK, Contract, Right
+from feeds.snapshot import NO_QUOTE, ChainSnapshot, Quote
 from settings import Settings
 from strategies import rules
 from strategies.events import Event, is_blocked

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 import backtrader as bt
 
-from feeds.chain import ChainSnapshot, Quote
 from feeds.sessions import Session
+from feeds.snapshot import ChainSnapshot, Quote
 from settings import Settings
 from strategies import rules
 from strategies.entry import DeskState, EntryDecider, Waits, time_exit_ts

@@ -9,8 +9,8 @@ from market import PUT, SESSION, Market, Scripted, at, contract, desk, market, w
 from brokers.approval import ApprovalBroker
 from brokers.approvers import ScriptedApprover
 from brokers.chain_broker import ChainBroker
-from feeds.chain import ChainSnapshot
 from feeds.chain_feed import ChainFeed
+from feeds.snapshot import ChainSnapshot
 from settings import Settings
 from strategies.ppo_strategy import PPOStrategy
 from vocabulary import Answer, Decision, ExitReason, Suggestion, Verdict

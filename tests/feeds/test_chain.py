@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from feeds.chain import NO_QUOTE, ChainDay, ChainSnapshot, Quote, chain_day
+from feeds.chain import ChainDay, chain_day
 from feeds.contract import Contract, Right
 from feeds.option_maths import option_price, year_fraction
 from feeds.quotes import UNLIMITED_SIZE
 from feeds.sessions import NANOSECONDS_A_MINUTE, session_on
+from feeds.snapshot import NO_QUOTE, ChainSnapshot, Quote
 
 SESSION = session_on(date(2026, 10, 30))
 STRIKES = 628_000 + 1_000 * np.arange(-8, 9)

@@ -25,8 +25,9 @@ from market import (
 )
 
 from errors import DataError
-from feeds.chain import NO_QUOTE, ChainDay
+from feeds.chain import ChainDay
 from feeds.chain_feed import ChainFeed
+from feeds.snapshot import NO_QUOTE
 from feeds.source import MemorySource
 
 WAYS = [{}, {"runonce": False}, {"preload": False, "runonce": False}]

@@ -16,12 +16,12 @@ from rich.console import Console
 
 from commands import import_
 from errors import DataError
-from feeds.chain import ChainSnapshot
 from feeds.contract import Contract, Right
 from feeds.data_quality import ImportSummary
 from feeds.importing import import_files
 from feeds.quotes import UNLIMITED_SIZE
 from feeds.sessions import NEW_YORK, session_on
+from feeds.snapshot import ChainSnapshot
 from feeds.store import ChainStore, StoreSource
 
 FRIDAY = date(2026, 7, 17)

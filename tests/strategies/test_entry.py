@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from market import CALL, EVERY_MINUTE, PUT, SESSION, Market, Scripted, at, contract, market
 
-from feeds.chain import ChainSnapshot
+from feeds.snapshot import ChainSnapshot
 from settings import RiskSettings, Settings
 from strategies.entry import Choice, DeskState, EntryDecider, Waits, entry_plan
 from strategies.events import Event
