@@ -12,6 +12,7 @@ from typing import Any
 import backtrader as bt
 
 from brokers.base import DeskBroker
+from feeds.quotes import is_last_minute
 from feeds.snapshot import ChainSnapshot
 from vocabulary import Answer, Approver, Decision, Suggestion, Verdict
 
@@ -143,8 +144,7 @@ class ApprovalBroker(DeskBroker):
 
     @staticmethod
     def _session_is_over(order: bt.Order) -> bool:
-        snapshot = order.data.feed.snapshot()
-        return bool(snapshot.minutes_until_close < 1)
+        return bool(is_last_minute(order.data.feed.snapshot().minutes_until_close))
 
     @staticmethod
     def _told_already(news: bt.Order) -> bool:

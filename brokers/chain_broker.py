@@ -18,6 +18,7 @@ from brokers.option_commission import OptionCommission
 from feeds.chain_feed import ChainFeed
 from feeds.contract import MULTIPLIER
 from feeds.option_contract import OptionContract
+from feeds.quotes import is_last_minute
 from feeds.snapshot import ChainSnapshot, Quote
 from settings import FillSettings
 from vocabulary import ExitReason, Fill
@@ -109,7 +110,7 @@ class ChainBroker(DeskBroker):
         snapshot = self._feed.snapshot()
         if snapshot.minutes_until_close <= 0:
             self._end_session(snapshot)
-        elif not fills.is_last_minute(snapshot.minutes_until_close):
+        elif not is_last_minute(snapshot.minutes_until_close):
             for working in tuple(self._working):
                 if snapshot.ts >= working.due_ts:
                     self._try_fill(working, snapshot)

@@ -14,18 +14,6 @@ from settings import FillSettings
 Array = Any
 """A float, an int or a numpy array of any shape."""
 
-LAST_MINUTE = 1.0
-"""Minutes before the close in which nothing is decided, filled or marked.
-
-Quotes of the last minute are a yard wide (market.md section 3): an order that is still working
-then is settled instead.
-"""
-
-
-def is_last_minute(until_close: Array) -> Array:
-    """Whether less than one minute is left to the close."""
-    return until_close < LAST_MINUTE
-
 
 def may_fill(ts: Array, decided_ts: Array, latency_seconds: float) -> Array:
     """Whether a snapshot at `ts` is strictly after the decision plus the latency (nanoseconds)."""

@@ -3,13 +3,18 @@
 All functions take arrays of any shape (or scalars) in dollars; NaN means "no quote".
 """
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 
 PENNY_ASK = 0.02
-"""With no bid, an ask up to this still tells the value: half of it (market.md section 3)."""
+"""With no bid, an ask up to this still tells the value: half of it."""
+
+LAST_MINUTE = 1.0
+"""Minutes before the close in which quotes are a yard wide."""
 
 UNLIMITED_SIZE = np.iinfo(np.int32).max
 """Size of a quote whose source names none."""
@@ -42,3 +47,11 @@ def crossed(bid: Floats, ask: Floats) -> npt.NDArray[np.bool_]:
     """Where the ask is below the bid."""
     with np.errstate(invalid="ignore"):
         return np.asarray(ask < bid)
+
+
+def is_last_minute(until_close: Any) -> Any:
+    """Whether less than one minute is left to the close (a number, or an array of any shape).
+
+    Nothing is decided, filled or marked then: an order that still works is settled instead.
+    """
+    return until_close < LAST_MINUTE

@@ -9,11 +9,11 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from brokers.fills import is_last_minute
 from errors import DataError
 from feeds import quotes
 from feeds.chain import ChainDay, Integers, Sizes
 from feeds.option_maths import chain_greeks
+from feeds.quotes import is_last_minute
 from feeds.sessions import NANOSECONDS_A_MINUTE, Floats, Nanoseconds, Session
 from settings import Settings
 from strategies import rules

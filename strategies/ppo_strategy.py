@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import backtrader as bt
 
+from feeds.quotes import is_last_minute
 from feeds.sessions import Session
 from feeds.snapshot import ChainSnapshot, Quote
 from settings import Settings
@@ -19,9 +20,9 @@ from strategies.position_tracker import PositionTracker
 from strategies.recorder import RunRecorder
 from vocabulary import Action, Answer, ExitReason, Fill, Policy, Position
 
-LAST_MINUTE = 1.0
 FIRST_DECISION = float("-inf")
-NEVER = float("inf")
+NOT_YET = float("inf")
+"""When an exit works that has not been sent."""
 
 
 class PPOStrategy(bt.Strategy):
@@ -47,7 +48,7 @@ class PPOStrategy(bt.Strategy):
         self.feed = self.datas[0]
         self._entry: bt.Order | None = None
         self._exit: bt.Order | None = None
-        self._exit_works_from = NEVER
+        self._exit_works_from = NOT_YET
         self._fills_seen: dict[int, int] = {}
         self._session: Session | None = None
         self._slot = -1
@@ -61,7 +62,7 @@ class PPOStrategy(bt.Strategy):
         snapshot: ChainSnapshot = self.feed.snapshot()
         if snapshot.session is not self._session:
             self._open_session(snapshot)
-        position, last_minute = self.tracker.position, snapshot.minutes_until_close < LAST_MINUTE
+        position, last_minute = self.tracker.position, is_last_minute(snapshot.minutes_until_close)
         quote = None if position is None else snapshot.quote(position.contract)
         if quote is not None and not last_minute:
             self.tracker.see(quote.mid, snapshot.ts)
@@ -85,7 +86,7 @@ class PPOStrategy(bt.Strategy):
         self._slot, self._previous = -1, FIRST_DECISION
         self._opening = self._peak = self.broker.getcash() + self.tracker.value()
         self._lost = False
-        self._entry, self._exit, self._exit_works_from = None, None, NEVER
+        self._entry, self._exit, self._exit_works_from = None, None, NOT_YET
         self._fills_seen.clear()
 
     def _watch_equity(self, ts: int) -> None:
@@ -201,7 +202,7 @@ class PPOStrategy(bt.Strategy):
         if self._entry is not None and order.ref == self._entry.ref:
             self._follow_answer(order)
         if self._exit is not None and order.ref == self._exit.ref and not order.alive():
-            self._exit, self._exit_works_from = None, NEVER  # protect what is left anew
+            self._exit, self._exit_works_from = None, NOT_YET  # protect what is left anew
 
     def _exit_filled(self, order: bt.Order, fill: Fill) -> None:
         reason = order.info["exit_reason"]

@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from brokers import fills
+from feeds.quotes import is_last_minute
 from settings import FillSettings
 
 NAN = np.nan
@@ -105,7 +106,7 @@ def test_an_order_placed_in_advance_may_fill_at_its_very_time_but_never_at_its_d
 
 @pytest.mark.parametrize(("minutes", "last"), [(1.0, False), (0.999, True), (0.0, True)])
 def test_the_last_minute_is_less_than_one(minutes: float, last: bool) -> None:
-    assert fills.is_last_minute(minutes) == last
+    assert is_last_minute(minutes) == last
 
 
 prices = some.integers(0, 300).map(lambda cents: cents / 100) | some.just(NAN)
