@@ -120,7 +120,7 @@ def decode_day(content: bytes, year_convention: str = "calendar") -> ChainDay:
         file = pq.ParquetFile(pa.BufferReader(content))
         facts = _facts(file)
         clock = file.read_row_group(0, columns=_CLOCK, use_threads=False)
-        table = file.read_row_groups([0, 1], columns=_QUOTES, use_threads=False)
+        table = file.read(columns=_QUOTES, use_threads=False)
     snapshots = clock.num_rows
     strikes = table["strike"].to_numpy()[::snapshots]
     shape = (2, strikes.size // 2, snapshots)

@@ -333,3 +333,27 @@ def test_no_name_leaves_the_folder(tmp_path: Path, change: dict[str, str]) -> No
 )
 def test_periods_have_the_names_people_use(seconds: int, name: str) -> None:
     assert period_name(seconds) == name
+
+
+def test_a_session_recorded_every_second_comes_back_whole(tmp_path: Path) -> None:
+    session = session_on(date(2026, 10, 30))
+    ts = session.open_ns + np.arange(23_401) * 1_000_000_000
+    cents = 100 + np.arange(23_401 * 2 * 24).reshape(23_401, 2, 24) % 777
+    chain = chain_day(
+        session=session,
+        underlying="SPY",
+        ts=ts,
+        spot=np.full(ts.size, 690.0),
+        strikes=np.arange(680, 704) * 1000,
+        bid=cents / 100,
+        ask=(cents + 1) / 100,
+        source="recorded",
+        official_close=690.0,
+    )
+    store = ChainStore(tmp_path)
+    store.write(chain, 1)
+    source = store.select()
+    loaded = source.load(0)
+    np.testing.assert_array_equal(source.clock(0)[0], ts)
+    np.testing.assert_array_equal(loaded.bid, chain.bid)
+    np.testing.assert_array_equal(loaded.ask, chain.ask)
