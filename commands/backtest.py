@@ -1,6 +1,7 @@
 """`run.py backtest`: a policy over historical chains, with files, figures and a report."""
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,9 +46,9 @@ def main(arguments: argparse.Namespace, settings: Settings) -> int:
     folder = new_run_folder(settings, "backtest", chosen.policy.name)
     with RunLog(folder / "log.jsonl") as log:
         log.write("data", label=source.label, path=settings.data, sessions=len(source.sessions))
-        for note in chosen.notes:
-            say(f"note: {note}")
+        _say_notes(chosen.notes)
         result = run_backtest(source, chosen, settings)
+        _say_notes(result.notes[len(chosen.notes) :])
         if not arguments.no_report:
             result = _with_baselines(result, source, settings)
         write_config(folder, settings)
@@ -81,6 +82,11 @@ def run_backtest(source: ChainSource, chosen: ChosenPolicy, settings: Settings) 
     if not sessions.facts:
         raise DataError(f"no session could be read: {feed.skipped[0].reason}")
     return backtest_result(strategy, source, feed, sessions.facts, chosen, settings)
+
+
+def _say_notes(notes: Sequence[str]) -> None:
+    for note in notes:
+        say(f"note: {note}")
 
 
 def _with_baselines(

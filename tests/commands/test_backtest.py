@@ -119,3 +119,10 @@ def test_help_is_printed(desk: Callable[..., object], words: tuple[str, ...]) ->
     with pytest.raises(SystemExit) as stop:
         desk(*words)
     assert stop.value.code == 0
+
+
+def test_a_run_that_the_capital_rule_held_back_says_so(desk: Callable[..., object]) -> None:
+    words = ("backtest", "--policy", "sell_put@10:00", "--capital", "50000", "--out", "run")
+    done = desk(*words, "--no-report", *WEEK)
+    assert "0 trades" in done.out
+    assert "capital rule refused" in done.out
