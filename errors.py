@@ -5,6 +5,14 @@
     │   ├── SettingError       a flag, an environment variable or a line of config.toml is wrong
     │   ├── DataError          a file or a range of dates cannot be used
     │   └── ModelError         a policy cannot be used
+    ├── FeedError              market data cannot be had
+    │   ├── NoSubscriptionError       buy what is named (exit code 2)
+    │   ├── SessionLostError          close the other terminal, restart this one (exit code 2)
+    │   ├── TerminalUnreachableError  start the terminal, mend the address (exit code 2)
+    │   ├── TemporaryFeedError        wait: asked again by itself, this was the last try
+    │   │   └── MalformedAnswerError  what came back is no answer
+    │   ├── TooLargeError             ask for less
+    │   └── RequestRefusedError       update the terminal, or report it
     └── InternalError          our mistake (exit code 1): please report it
 
 Every message is one line that says what is wrong, where, and what to do. `run.py` prints it
@@ -34,6 +42,44 @@ class DataError(UserError):
 
 class ModelError(UserError):
     """A policy that cannot be used: no such model, not a policy, wrong spaces or card."""
+
+
+class FeedError(DeskError):
+    """Market data cannot be had. A day without data is no error but an empty table."""
+
+
+class NoSubscriptionError(FeedError):
+    """The account may not see this."""
+
+    exit_code = 2
+
+
+class SessionLostError(FeedError):
+    """Another terminal took the account's session."""
+
+    exit_code = 2
+
+
+class TerminalUnreachableError(FeedError):
+    """No terminal answers at the address."""
+
+    exit_code = 2
+
+
+class TemporaryFeedError(FeedError):
+    """Busy, starting or disconnected: it passes."""
+
+
+class MalformedAnswerError(TemporaryFeedError):
+    """An answer that cannot be read: cut short, or of a shape nobody knows."""
+
+
+class TooLargeError(FeedError):
+    """More than one request may ask for."""
+
+
+class RequestRefusedError(FeedError):
+    """A path or parameter that this terminal does not know."""
 
 
 class InternalError(DeskError):

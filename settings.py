@@ -10,7 +10,7 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_serializer, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -19,6 +19,10 @@ from pydantic_settings import (
 )
 
 YearConvention = Literal["calendar", "trading", "t252", "vendor"]
+Interval = Literal["1s", "5s", "10s", "15s", "30s", "1m", "5m", "10m", "15m", "30m", "1h"]
+SECRET = "***"
+"""How a secret is written wherever settings are."""
+
 Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 
 
@@ -99,6 +103,34 @@ class MarketSettings(_Frozen):
     )
 
 
+class ThetaSettings(_Frozen):
+    """How a Theta Terminal is reached and started: docs/theta.md."""
+
+    url: str = Field("http://127.0.0.1:25503", description="its REST address (--theta-url)")
+    ws: str = Field("ws://127.0.0.1:25520/v1/events", description="its stream (--theta-ws)")
+    concurrency: int = Field(
+        2, ge=1, le=8, description="requests at a time: Free 1, Value 2, Standard 4, Pro 8"
+    )
+    interval: Interval = Field("1m", description="spacing of downloaded snapshots")
+    key: SecretStr | None = Field(
+        None, description="API key; the environment's THETADATA_API_KEY is safer than a flag"
+    )
+    creds_file: Path | None = Field(None, description="e-mail and password on two lines, instead")
+    terminal: Path | None = Field(
+        None, description="ThetaTerminalv3.jar, started where no terminal answers"
+    )
+
+    @field_validator("key")
+    @classmethod
+    def _hidden_is_none(cls, key: SecretStr | None) -> SecretStr | None:
+        """A run's own config.toml has the key hidden: that is no key."""
+        return None if key is None or key.get_secret_value() in ("", SECRET) else key
+
+    @field_serializer("key")
+    def _hide(self, key: SecretStr | None) -> str | None:
+        return None if key is None else SECRET
+
+
 class TrainingSettings(_Frozen):
     """How `run.py train` trains. Defaults as measured in docs/models.md."""
 
@@ -153,6 +185,7 @@ class Settings(BaseSettings):
     rules: RuleSettings = Field(default_factory=RuleSettings)
     fills: FillSettings = Field(default_factory=FillSettings)
     market: MarketSettings = Field(default_factory=MarketSettings)
+    theta: ThetaSettings = Field(default_factory=ThetaSettings)
     training: TrainingSettings = Field(default_factory=TrainingSettings)
 
     @classmethod

@@ -1,6 +1,6 @@
 """The simulated broker: fills options at the bid or ask of a later snapshot, settles at expiry.
 
-It trades `OptionContract`s of one `ChainFeed`, market and limit orders, a session at a time. What a
+It trades `OptionContract`s of one chain feed, market and limit orders, a session at a time. What a
 fill is, costs and settles at is decided by `brokers.fills` alone. docs/execution.md tells the order
 of things at a snapshot. Prices are dollars a share, cash is dollars.
 """
@@ -15,7 +15,7 @@ from backtrader.position import Position
 from brokers import fills
 from brokers.base import DeskBroker
 from brokers.option_commission import OptionCommission
-from feeds.chain_feed import ChainFeed
+from feeds.chain_data import ChainData
 from feeds.contract import MULTIPLIER
 from feeds.option_contract import OptionContract
 from feeds.quotes import is_last_minute
@@ -50,7 +50,7 @@ class ChainBroker(DeskBroker):
         self.settings = settings if settings is not None else FillSettings()
         self.startingcash = self._cash = float(cash)
         self.positions: dict[OptionContract, Position] = {}
-        self._feed: ChainFeed | None = None
+        self._feed: ChainData | None = None
         self._worth = 0.0
         self._marks: dict[OptionContract, float] = {}
         self._owners: dict[OptionContract, bt.Strategy] = {}
@@ -224,7 +224,7 @@ class ChainBroker(DeskBroker):
 def _fault(order: bt.Order) -> str:
     """Why the broker cannot take an order; empty when it can."""
     if not isinstance(order.data, OptionContract):
-        return "ChainBroker trades option contracts of a ChainFeed only"
+        return "ChainBroker trades option contracts of a chain feed only"
     if order.exectype not in _TRADABLE_TYPES:
         return f"order type {order.getordername()} is not simulated; use Market or Limit"
     if order.exectype == bt.Order.Limit and order.price is None:

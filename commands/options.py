@@ -11,10 +11,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from errors import SettingError
-from settings import Settings
+from settings import SECRET, Settings
 
+SECRETS = ("theta.key",)
 _FLAG_NAMES = {"start": "from", "end": "to"}
-SECRET = "***"
 
 
 def add_settings(parser: argparse.ArgumentParser, names: Iterable[str]) -> None:
@@ -84,7 +84,8 @@ def _first_fault(error: ValidationError) -> str:
         return f"there is no setting {name}; docs/settings.md lists all of them"
     message = fault["msg"][0].lower() + fault["msg"][1:]
     flag = _FLAG_NAMES.get(name, name)
-    return f"setting {flag} is {fault['input']!r}: {message}"
+    value = SECRET if name.startswith(SECRETS) else repr(fault["input"])
+    return f"setting {flag} is {value}: {message}"
 
 
 def _refuse_unknown_environment() -> None:

@@ -12,7 +12,7 @@ def say(line: str) -> None:
 
 @contextmanager
 def progress(what: str, total: int) -> Iterator[Callable[[], None]]:
-    """A progress bar with the time left; yields a function that counts one step.
+    """A progress bar with rate and time left; yields a function that counts one step.
 
     Nothing is drawn where standard error is no terminal.
     """
@@ -24,14 +24,24 @@ def progress(what: str, total: int) -> Iterator[Callable[[], None]]:
         BarColumn,
         MofNCompleteColumn,
         Progress,
+        ProgressColumn,
+        Task,
         TextColumn,
         TimeRemainingColumn,
     )
+    from rich.text import Text
+
+    class Rate(ProgressColumn):
+        """Steps a minute, once it is known."""
+
+        def render(self, task: Task) -> Text:
+            return Text("" if task.speed is None else f"{60 * task.speed:,.0f}/min")
 
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
+        Rate(),
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as bars:

@@ -38,6 +38,7 @@ _KINDS = {
     "null": "none",
     "date": "date like 2026-10-30",
     "path": "path",
+    "password": "secret text",
 }
 _BOUNDS = {"minimum": ">=", "exclusiveMinimum": ">", "maximum": "<=", "exclusiveMaximum": "<"}
 

@@ -31,6 +31,8 @@ def assemble_session(
     rows: Quotes,
     bars: Bars,
     *,
+    source: str = SOURCE,
+    end_of_day: float | None = None,
     close_from_last_quote: bool = False,
     time_exit_minutes: float = 15.0,
 ) -> AssembledSession:
@@ -41,6 +43,9 @@ def assemble_session(
         underlying: its symbol.
         rows: quotes of the session by time (dtype `feeds.spill.QUOTE`), none of them twice.
         bars: the underlying's bars of the session.
+        source: what the session is called in the store; its first word is one of
+            `feeds.store.SOURCES`.
+        end_of_day: the official close where a vendor states it, dollars.
         close_from_last_quote: settle on the last spot where there is no official close.
         time_exit_minutes: a session that ends longer than this before its close is thin.
 
@@ -54,7 +59,7 @@ def assemble_session(
     priced = np.isfinite(spot)
     if not priced.any():
         raise DataError("nothing tells the price of the underlying")
-    close = official_close(session, bars, ts[priced], spot[priced])
+    close = official_close(session, bars, ts[priced], spot[priced], end_of_day)
     if close.price is None and close_from_last_quote:
         close = OfficialClose(float(spot[priced][-1]), "last quote")
     if close.price is None:
@@ -70,7 +75,7 @@ def assemble_session(
         ask=ask[priced],
         bid_size=sizes[0],
         ask_size=sizes[1],
-        source=SOURCE,
+        source=source,
         spot_source=spot_source,
         official_close=close.price,
         close_source=close.source,

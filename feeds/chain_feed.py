@@ -9,38 +9,26 @@ York time only; every instant that is not inside Backtrader is int64 nanoseconds
 from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
-from datetime import datetime, time
 from math import inf
 from typing import Any
 
-import backtrader as bt
 import numpy as np
 
 from errors import DataError
 from feeds.chain import ChainDay, chain_day
-from feeds.contract import Contract
-from feeds.option_contract import OptionContract
-from feeds.sessions import NEW_YORK, Floats, Nanoseconds, Session, to_nanoseconds
+from feeds.chain_data import ChainData, date_numbers
+from feeds.sessions import Floats, Nanoseconds, Session
 from feeds.snapshot import ChainSnapshot
 from feeds.source import ChainSource, MemorySource, SkippedSession
 
-NANOSECONDS_A_DAY = 86_400_000_000_000
 
-
-class ChainFeed(bt.feed.DataBase):
+class ChainFeed(ChainData):
     """Sessions of a `ChainSource` as bars. Any spacing of timestamps.
 
     Every session ends with a bar at the exchange's close; where the source has no snapshot there,
     that bar's snapshot has no quotes. A session that cannot be read gets bars without quotes, so
     that nothing can be traded on it, and is listed in `skipped`.
     """
-
-    lines: Any = ("atm_iv",)
-    params = (
-        ("timeframe", bt.TimeFrame.Minutes),
-        ("sessionstart", time(9, 30)),
-        ("sessionend", time(16, 0)),
-    )
 
     def __init__(
         self,
@@ -51,12 +39,12 @@ class ChainFeed(bt.feed.DataBase):
 
         `on_session` is called with every session that is opened and can be traded.
         """
+        super().__init__()
         self._on_session = on_session
         self.source: ChainSource = (
             source if hasattr(source, "load") else MemorySource(source)  # type: ignore[assignment]
         )
         self.skipped: list[SkippedSession] = []
-        self._contracts: dict[Contract, OptionContract] = {}
         self._clocks: list[tuple[Nanoseconds, Floats]] = []
         self._starts: list[int] = []
         self._first, self._end = 0, 0
@@ -102,11 +90,7 @@ class ChainFeed(bt.feed.DataBase):
         moments, spot = self._bars
         if self._loaded_bars >= spot.size:
             return False
-        price = float(spot[self._loaded_bars])
-        self.lines.datetime[0] = float(moments[self._loaded_bars])
-        for line in (self.lines.open, self.lines.high, self.lines.low, self.lines.close):
-            line[0] = price
-        self.lines.volume[0] = self.lines.openinterest[0] = 0.0
+        self._write_bar(float(moments[self._loaded_bars]), float(spot[self._loaded_bars]))
         self._loaded_bars += 1
         self.lines.atm_iv[0] = self._snapshot_at(self._loaded_bars - 1).atm_iv
         return True
@@ -117,13 +101,6 @@ class ChainFeed(bt.feed.DataBase):
         if bar != self._at or self._snapshot is None:
             self._snapshot, self._at = self._snapshot_at(bar), bar
         return self._snapshot
-
-    def contract(self, contract: Contract) -> OptionContract:
-        """The one Backtrader data of `contract`; forgotten when its session is over."""
-        data = self._contracts.get(contract)
-        if data is None:
-            data = self._contracts[contract] = OptionContract(self, contract)
-        return data
 
     def official_close(self, session: Session) -> float | None:
         """Official close of a session that is over at the current bar; None where unknown.
@@ -177,7 +154,7 @@ class ChainFeed(bt.feed.DataBase):
         if not self._clocks:
             return np.empty(0), np.empty(0)
         moments = [
-            _date_numbers(session, ts)
+            date_numbers(session, ts)
             for session, (ts, _) in zip(self.source.sessions, self._clocks, strict=True)
         ]
         return np.concatenate(moments), np.concatenate([spot for _, spot in self._clocks])
@@ -205,9 +182,6 @@ class ChainFeed(bt.feed.DataBase):
     def _tick_fill(self, force: bool = False) -> None:
         pass
 
-    def __reduce__(self) -> Any:
-        raise TypeError("a ChainFeed reads files while it runs and cannot be pickled")
-
 
 def _settleable(day: ChainDay) -> ChainDay:
     if day.official_close is None:
@@ -221,8 +195,3 @@ def _with_close(session: Session, ts: Nanoseconds, spot: Floats) -> tuple[Nanose
         return ts, spot
     last = spot[-1] if spot.size else np.nan
     return np.append(ts, session.close_ns), np.append(spot, last)
-
-
-def _date_numbers(session: Session, ts: Nanoseconds) -> Floats:
-    midnight = to_nanoseconds(datetime.combine(session.date, time(), NEW_YORK))
-    return session.date.toordinal() + (ts - midnight) / NANOSECONDS_A_DAY

@@ -10,7 +10,7 @@ from feeds.contract import Contract
 from feeds.snapshot import Quote
 
 if TYPE_CHECKING:
-    from feeds.chain_feed import ChainFeed
+    from feeds.chain_data import ChainData
 
 
 class _MidLine:
@@ -26,14 +26,14 @@ class _MidLine:
 class OptionContract:
     """What Backtrader's Order, Trade, Position and CommInfo use of a data, and no more.
 
-    Get one from `ChainFeed.contract`: there is one object a contract, because Backtrader keys
+    Get one from `ChainData.contract`: there is one object a contract, because Backtrader keys
     positions and trades by identity.
     """
 
     _compensate = None
     _tz = None
 
-    def __init__(self, feed: "ChainFeed", contract: Contract) -> None:
+    def __init__(self, feed: "ChainData", contract: Contract) -> None:
         """`contract` as seen through the clock and quotes of `feed`."""
         self.feed = feed
         self.contract = contract

@@ -29,6 +29,10 @@ BOUND = {
     "ib_insync": {"brokers"},
     "backtrader": {"feeds", "strategies", "brokers", "commands"},
     "matplotlib": {"reports", "models"},
+    "requests": {"feeds"},
+    "websockets": {"feeds"},
+    "starlette": {"feeds"},
+    "uvicorn": {"feeds"},
 }
 OURS = set(ALLOWED)
 
@@ -73,6 +77,17 @@ def test_heavy_libraries_stay_in_their_rooms(path: Path) -> None:
     for name in imports(path):
         rooms = BOUND.get(name.split(".")[0])
         assert rooms is None or room(path) in rooms, f"{path} must not import {name}"
+
+
+@pytest.mark.parametrize(
+    ("folder", "stranger"), [("theta", "theta_simulator"), ("theta_simulator", "theta")]
+)
+def test_the_connector_and_its_simulator_read_the_reference_apart(
+    folder: str, stranger: str
+) -> None:
+    for path in sorted((ROOT / "feeds" / folder).rglob("*.py")):
+        for name in imports(path):
+            assert not within(name, {f"feeds.{stranger}"}), f"{path} must not import {name}"
 
 
 def test_a_backtest_needs_no_torch() -> None:

@@ -1,0 +1,68 @@
+"""Market time: as fast as the wall, N times as fast, a row at a time, or by hand."""
+
+import math
+import time
+from collections.abc import Callable
+from datetime import date
+
+from errors import SettingError
+from feeds.sessions import to_new_york
+
+MANUAL = 0.0
+AS_FAST_AS_POSSIBLE = math.inf
+
+
+class MarketClock:
+    """Nanoseconds since 1970 UTC of the simulated market.
+
+    At a finite speed it follows the wall clock. At 0 and at infinity it stands still until
+    somebody sets it: by hand, or a row at a time while the socket takes the messages.
+    """
+
+    def __init__(
+        self, start: int, speed: float, wall: Callable[[], float] = time.monotonic
+    ) -> None:
+        """Begins at `start` (nanoseconds). Raises `SettingError` for a speed below 0 or NaN."""
+        self._wall = wall
+        self._anchor = start, wall()
+        self._speed = _checked(speed)
+
+    @property
+    def speed(self) -> float:
+        """Market seconds a wall second; 0 by hand, infinity a row at a time."""
+        return self._speed
+
+    @property
+    def runs(self) -> bool:
+        """Whether it moves by itself."""
+        return 0 < self._speed < math.inf
+
+    @property
+    def today(self) -> date:
+        """The date in New York."""
+        return to_new_york(self.now()).date()
+
+    def now(self) -> int:
+        """Market time in nanoseconds since 1970 UTC."""
+        start, since = self._anchor
+        return start + round((self._wall() - since) * self._speed * 1e9) if self.runs else start
+
+    def set(self, ts: int) -> None:
+        """Go on from `ts` nanoseconds."""
+        self._anchor = ts, self._wall()
+
+    def set_speed(self, speed: float) -> None:
+        """Go on from now at another speed. Raises `SettingError` as the constructor."""
+        speed = _checked(speed)
+        self.set(self.now())
+        self._speed = speed
+
+    def wall_seconds_until(self, ts: int) -> float:
+        """Wall seconds until market time reaches `ts`, 0 when it has; the clock must run."""
+        return max(0.0, (ts - self.now()) / 1e9 / self._speed)
+
+
+def _checked(speed: float) -> float:
+    if not speed >= 0:
+        raise SettingError(f"speed is {speed:g}: choose a number above 0, or max")
+    return float(speed)
