@@ -4,8 +4,9 @@
     DIR/SPY/2026/SPY_2026-07-17_imported_5m.parquet
 
 A session may be there more than once, from several sources or at several periods; a selection
-takes the best source, and of that the file with the most snapshots. Files are read through their
-checksum: a damaged one is named and left out, and never spoils the others.
+takes one that is not thin, of those the best source, and of that the file with the most snapshots.
+Files are read through their checksum: a damaged one is named and left out, and never spoils the
+others.
 """
 
 import hashlib
@@ -136,8 +137,9 @@ class ChainStore:
     ) -> dict[date, StoredSession]:
         ranks = {kind: rank for rank, kind in enumerate(self.prefer)}
 
-        def worth(one: StoredSession) -> tuple[int, int, str]:
-            return -ranks.get(one.kind, len(ranks)), one.snapshots, one.path
+        def worth(one: StoredSession) -> tuple[bool, int, int, str]:
+            whole = "thin" not in one.facts.flags  # half a recorded day is worse than a whole one
+            return whole, -ranks.get(one.kind, len(ranks)), one.snapshots, one.path
 
         best: dict[date, StoredSession] = {}
         for one in sorted(held, key=worth):

@@ -184,7 +184,7 @@ def test_a_limit_order_needs_its_price() -> None:
 
 def test_the_underlying_itself_is_not_traded() -> None:
     ran = trade(market(), {60: lambda trader: trader.buy(size=100)})
-    assert ran.told[-1] == ("Rejected", "ChainBroker trades option contracts of a ChainFeed only")
+    assert ran.told[-1] == ("Rejected", "ChainBroker trades option contracts of a chain feed only")
 
 
 def test_an_order_after_the_close_is_rejected_and_never_reaches_the_next_day() -> None:

@@ -213,6 +213,14 @@ def test_the_best_source_wins_and_then_the_fullest_file(tmp_path: Path) -> None:
     assert (told_otherwise.label, told_otherwise.load(0).recorded) == ("imported", 8)
 
 
+def test_half_a_recorded_session_gives_way_to_a_whole_one(tmp_path: Path) -> None:
+    store = ChainStore(tmp_path)
+    store.write(replace(quoted_day(snapshots=3, source="recorded"), flags=("thin",)), 60)
+    assert store.select().label == "recorded"
+    store.write(quoted_day(snapshots=9, source="downloaded"), 60)
+    assert store.select().label == "downloaded"
+
+
 def test_a_range_takes_both_ends_and_labels_its_sources(tmp_path: Path) -> None:
     store = ChainStore(tmp_path)
     store.write(quoted_day(TUESDAY, source="simulated seed 0"), 300)
