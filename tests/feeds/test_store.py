@@ -215,9 +215,9 @@ def test_the_best_source_wins_and_then_the_fullest_file(tmp_path: Path) -> None:
 
 def test_half_a_recorded_session_gives_way_to_a_whole_one(tmp_path: Path) -> None:
     store = ChainStore(tmp_path)
-    store.write(replace(quoted_day(snapshots=3, source="recorded"), flags=("thin",)), 60)
+    store.write(quoted_day(snapshots=3, source="recorded"), 60)
     assert store.select().label == "recorded"
-    store.write(quoted_day(snapshots=9, source="downloaded"), 60)
+    store.write(replace(quoted_day(snapshots=9, source="downloaded"), flags=()), 60)
     assert store.select().label == "downloaded"
 
 
