@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 
-.PHONY: backtest test install check lint types tests benchmarks clean
+.PHONY: backtest test install check lint types tests benchmarks soak clean
 
 backtest: $(VENV)/.installed
 	$(RUN) run.py backtest
@@ -49,6 +49,13 @@ benchmarks: $(VENV)/.installed-dev
 	OMP_NUM_THREADS=1 $(RUN) benchmarks/environment.py
 	OMP_NUM_THREADS=1 $(RUN) benchmarks/training.py
 	OMP_NUM_THREADS=1 $(RUN) benchmarks/report.py
+	OMP_NUM_THREADS=1 $(RUN) benchmarks/theta_stream.py
+	OMP_NUM_THREADS=1 $(RUN) benchmarks/theta_market.py
+	OMP_NUM_THREADS=1 $(RUN) benchmarks/theta_download.py
+
+# twenty million messages through the stream: is memory still flat? (about four minutes)
+soak: $(VENV)/.installed-dev
+	OMP_NUM_THREADS=1 $(RUN) benchmarks/theta_soak.py
 
 clean:
 	rm -rf $(VENV) *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
