@@ -133,7 +133,7 @@ class Rest:
             old = [name for name in request.query_params if name in OLD_NAMES]
             if old:
                 raise Refused(410, _replacements(old))
-            self._permitted(endpoint)
+            self._permitted(endpoint, request)
             if not endpoint.takes_slot:
                 return await self._late(endpoint, request)
             await self._take_slot()
@@ -144,8 +144,12 @@ class Rest:
 
         return answer
 
-    def _permitted(self, endpoint: Endpoint) -> None:
-        if self._terminal.subscription.of(endpoint.asset) < endpoint.tier:
+    def _permitted(self, endpoint: Endpoint, request: Request) -> None:
+        tier = self._terminal.subscription.of(endpoint.asset)
+        is_chain = request.query_params.get("strike", "*") == "*"
+        is_chain &= endpoint.path.startswith("/option/snapshot/")
+        refused = is_chain and tier == Tier.VALUE and not self._terminal.chain_snapshots
+        if tier < endpoint.tier or refused:
             need = f"{endpoint.asset} {endpoint.tier.name.lower()}"
             raise Refused(self._terminal.permission_code, f"Subscription needed: {need}")
         if self._terminal.subscription.highest == Tier.FREE:

@@ -57,6 +57,7 @@ class SimulatedTerminal:
         snapshot_memory: SnapshotMemory = "week",
         second_client: SecondClient = "replace",
         permission_code: int = 471,
+        chain_snapshots: bool = True,
         zero_at_open: bool = True,
         spread_quotes: bool = False,
         largest_streams: int | None = None,
@@ -73,8 +74,8 @@ class SimulatedTerminal:
             http_port, ws_port: 0 for any that is free.
             faults: names as in `feeds.theta_simulator.faults.FAULTS`.
             json_shape: of the account: grouped, columnar or flat.
-            snapshot_memory, second_client, permission_code, largest_streams, queue_length, outbox:
-                as in `feeds.theta_simulator.terminal.Terminal`.
+            snapshot_memory, second_client, permission_code, chain_snapshots, largest_streams,
+                queue_length, outbox: as in `feeds.theta_simulator.terminal.Terminal`.
             zero_at_open, spread_quotes: as in `feeds.theta_simulator.tape.tape`.
 
         Raises `SettingError` for an unknown tier, fault or date.
@@ -89,6 +90,7 @@ class SimulatedTerminal:
             snapshot_memory=snapshot_memory,
             second_client=second_client,
             permission_code=permission_code,
+            chain_snapshots=chain_snapshots,
             queue_length=queue_length,
             largest_streams=largest_streams,
             outbox=outbox,

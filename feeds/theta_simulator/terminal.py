@@ -27,6 +27,8 @@ class Terminal:
             terminals before the autumn of 2026, which do not know `current_day_only` either.
         second_client: whether a second WebSocket takes the place of the first or is turned away.
         permission_code: 403 or 471 for what the subscription does not cover.
+        chain_snapshots: whether a Value subscription may ask for all strikes at once; the vendor's
+            own pages disagree.
         queue_length: requests that wait for a slot before others are answered 429.
         largest_streams: fewer contracts than the subscription would stream, None for its own.
         outbox: frames that wait for a client that reads slowly before others are dropped.
@@ -42,6 +44,7 @@ class Terminal:
     snapshot_memory: SnapshotMemory = "week"
     second_client: SecondClient = "replace"
     permission_code: int = 471
+    chain_snapshots: bool = True
     queue_length: int = 16
     largest_streams: int | None = None
     outbox: int = 65_536

@@ -60,6 +60,14 @@ def test_a_value_subscription_has_minutes_and_late_stocks(start: Start) -> None:
     assert stock["timestamp"] == "2026-10-30T09:45:00"
 
 
+def test_a_value_subscription_can_be_refused_whole_chains(start: Start) -> None:
+    terminal = start(tier="value", chain_snapshots=False)
+    assert get(terminal, QUOTE, **CHAIN).status_code == 471
+    assert get(terminal, QUOTE, **CHAIN, strike="628").status_code == 200
+    standard = start(tier="standard", chain_snapshots=False)
+    assert get(standard, QUOTE, **CHAIN).status_code == 200
+
+
 def test_an_unknown_tier_is_named() -> None:
     with pytest.raises(SettingError, match="tier 'gold' is unknown: choose free, value"):
         subscription("gold")
