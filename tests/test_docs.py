@@ -11,6 +11,7 @@ import pytest
 
 import run
 from commands.options import load_settings
+from feeds.theta_simulator.faults import FAULTS
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = [
@@ -122,3 +123,9 @@ def test_the_bundled_models_figures_are_those_of_its_card() -> None:
             f"{figures['worst_session']:,.2f}",
         )
         assert f"| {' | '.join(cells)} |" in page, policy
+
+
+def test_every_fault_of_the_simulated_terminal_is_described() -> None:
+    page = (ROOT / "docs" / "theta.md").read_text("utf-8")
+    for name, what in FAULTS.items():
+        assert f"| `{name}` | {what} |" in page
