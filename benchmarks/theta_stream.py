@@ -29,7 +29,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from feeds.contract import Contract, Right
 from feeds.theta.conflation import LatestQuotes
-from feeds.theta.stream import ThetaStream
+from feeds.theta.stream import FRAMES_AHEAD, ThetaStream
 from feeds.theta.stream_events import QuoteEvent
 from feeds.theta.stream_frames import key_of
 from feeds.theta.stream_protocol import StreamProtocol
@@ -124,7 +124,9 @@ def bare_loop(url: str, messages: int) -> float:
 
     async def loop() -> float:
         latest: dict[tuple[Any, ...], Any] = {}
-        async with connect(url, compression=None, ping_interval=None, proxy=None) as socket:
+        async with connect(
+            url, compression=None, ping_interval=None, proxy=None, max_queue=FRAMES_AHEAD
+        ) as socket:
             await socket.send("{}")
             start = time.process_time()
             for _ in range(messages):

@@ -52,7 +52,7 @@ class Manners:
     """The three kinds: history and lists, snapshots, and the state of the terminal itself."""
 
     history: Manner = Manner(60.0, 120.0)
-    snapshot: Manner = Manner(5.0, 3.0, takes_a_slot=False)
+    snapshot: Manner = Manner(2.0, 1.0, takes_a_slot=False)
     state: Manner = Manner(5.0, 0.0, takes_a_slot=False)
 
 

@@ -22,7 +22,7 @@ from feeds.theta.rest import ThetaRest
 from feeds.theta.tables import OptionQuotes
 from feeds.theta.tiers import Tiers
 
-RETRY_SECONDS = 1.0
+RETRY_SECONDS = 0.5
 SLOW_SECONDS = 1.5
 """A reading that takes longer is told as a problem."""
 
@@ -70,12 +70,15 @@ class ChainReading:
         if not self.is_fresh(limit_ns):
             newest = to_new_york(int(self.quotes.ts.max()))
             raise TemporaryFeedError(
-                f"the terminal's snapshots stand still, the newest quote is of {newest:%m-%d %H:%M:%S}"
-                ": restart it if that goes on"
+                "the terminal's snapshots stand still, the newest quote is of "
+                f"{newest:%m-%d %H:%M:%S}: restart it if that goes on"
             )
 
-    def apply(self, book: ChainBook, alive_ts: int | None = None) -> None:
-        """Put everything into the book; `alive_ts` as in `ChainBook.apply_table`."""
+    def apply(self, book: ChainBook, all_stand: bool = False) -> None:
+        """Put everything into the book.
+
+        `all_stand`: the whole chain stood at its newest quote, otherwise each at its own stamp.
+        """
         quotes = self.quotes
         book.apply_table(
             ts=quotes.ts,
@@ -85,7 +88,7 @@ class ChainReading:
             ask=quotes.ask,
             bid_size=quotes.bid_size,
             ask_size=quotes.ask_size,
-            alive_ts=alive_ts,
+            alive_ts=min(int(quotes.ts.max()), self.asked_ts) if all_stand else None,
         )
         if self.spot is not None:
             one = self.spot
@@ -125,6 +128,8 @@ class ChainReader:
 
     def __init__(self, read: Callable[[], ChainReading], wake: Callable[[], object]) -> None:
         """`read` runs in the reader's thread; `wake` is called there when there is an answer."""
+        self.is_failing = False
+        """Whether the last reading failed: waiting for the next one is in vain."""
         self._read, self._wake = read, wake
         self._lock = threading.Condition()
         self._due = self._stopping = False
@@ -193,12 +198,14 @@ class ChainReader:
 
     def _keep(self, reading: ChainReading, asked: int) -> None:
         with self._lock:
+            self.is_failing = False
             self._note(reading.problem)
             if asked == self._asked:
                 self._reading = reading
 
     def _fail(self, problem: str) -> None:
         with self._lock:
+            self.is_failing = True
             self._note(problem)
             self._due = True
         self._wake()

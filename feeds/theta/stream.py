@@ -28,7 +28,6 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import date, datetime
 from threading import Thread
-from types import TracebackType
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidURI, WebSocketException
@@ -63,11 +62,8 @@ LEAVING_SECONDS = 1.0
 SENDING_SECONDS = 3.0
 """A terminal that takes no requests for this long is left."""
 
-LARGEST_FRAME = 65_536
-"""Bytes; a quote has 300."""
-
-FRAMES_AHEAD = 1024
-"""Read from the socket before they are applied: fewer pauses of the transport than with 16."""
+LARGEST_FRAME, FRAMES_AHEAD = 65_536, 1024
+"""Bytes (a quote has 300), and frames read before they are applied."""
 
 
 class ThetaStream:
@@ -135,12 +131,7 @@ class ThetaStream:
         self.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     def want(self, instruments: Iterable[Instrument]) -> None:
