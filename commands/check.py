@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from commands.market_data import SIMULATED, open_source
-from commands.options import add_settings
+from commands.options import add_settings, add_theta
 from commands.screen import say
 from errors import DataError, SettingError
 from feeds.chain import ChainDay
@@ -46,6 +46,9 @@ from vocabulary import FEATURES
 
 SYMBOL = "SPY"
 SHOWN_STRIKES = 5
+STREAMING = "quotes of"
+"""What the market's line says when quotes come by themselves."""
+
 SIMULATED_TIME = timedelta(hours=1, minutes=37)
 """After the open: when the check of a simulated market takes place."""
 
@@ -67,15 +70,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--data", dest="check_market", action="store_true", help="check market data"
     )
     parser.add_argument("--seconds", type=float, default=5.0, help="how long to watch (default 5)")
-    for name, what in (("url", "REST address"), ("ws", "stream")):
-        parser.add_argument(
-            f"--theta-{name}",
-            dest="assignments",
-            action="append",
-            type=f"theta.{name}={{}}".format,
-            metavar="URL",
-            help=f"{what} of a terminal (default: a simulated one)",
-        )
+    add_theta(parser)
 
 
 def main(arguments: argparse.Namespace, settings: Settings) -> int:
@@ -123,6 +118,7 @@ def check_data(source: Source, settings: Settings, seconds: float) -> list[str]:
     with market:
         row = _newest(rows, seconds)
         line, counts = market.line, market.book.counts
+    say(f"streaming: {'yes' if STREAMING in line else 'no, the chain is asked for at every bar'}")
     say(f"{line}; {counts.applied / seconds:,.0f} quotes a second")
     if counts.foreign or counts.out_of_order:
         say(f"refused: {counts.foreign} of another day, {counts.out_of_order} out of order")

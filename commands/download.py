@@ -8,7 +8,7 @@ from pathlib import Path
 from time import monotonic
 
 from commands.import_ import DEFAULT_FOLDER
-from commands.options import add_settings
+from commands.options import add_settings, add_theta
 from commands.screen import progress, say
 from errors import DataError, SettingError
 from feeds.data_quality import SessionQuality, skipped_line
@@ -25,7 +25,7 @@ from feeds.theta.downloader import (
 from feeds.theta.rest import ThetaRest
 from feeds.theta.session_quotes import SessionReader
 from feeds.theta.terminal import terminal_ready
-from settings import Settings, ThetaSettings
+from settings import Settings
 
 SYMBOL = "SPY"
 
@@ -39,14 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help=f"the chain store to fill (default {DEFAULT_FOLDER})",
     )
-    parser.add_argument(
-        "--theta-url",
-        dest="assignments",
-        action="append",
-        type="theta.url={}".format,
-        metavar="URL",
-        help=f"the terminal (default {ThetaSettings.model_fields['url'].default})",
-    )
+    add_theta(parser)
 
 
 def main(arguments: argparse.Namespace, settings: Settings) -> int:

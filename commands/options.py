@@ -5,15 +5,20 @@ Name, default and help of a flag come from `settings.Settings`; nothing is state
 
 import argparse
 import os
+import sys
 from collections.abc import Iterable
 from typing import Any
 
 from pydantic import ValidationError
 
 from errors import SettingError
-from settings import SECRET, Settings
+from settings import SECRET, Settings, ThetaSettings
 
 SECRETS = ("theta.key",)
+KEY_WARNING = (
+    "note: arguments can be read by every program on this machine; "
+    "the environment's THETADATA_API_KEY is safer"
+)
 _FLAG_NAMES = {"start": "from", "end": "to"}
 
 
@@ -39,6 +44,19 @@ def add_settings(parser: argparse.ArgumentParser, names: Iterable[str]) -> None:
     )
 
 
+def add_theta(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of a Theta Terminal: its addresses and the key."""
+    for name in ("url", "ws", "key"):
+        parser.add_argument(
+            f"--theta-{name}",
+            dest="assignments",
+            action="append",
+            type=f"theta.{name}={{}}".format,
+            metavar=name.upper(),
+            help=ThetaSettings.model_fields[name].description,
+        )
+
+
 def load_settings(arguments: argparse.Namespace) -> Settings:
     """The settings of a call: flags over environment over config.toml.
 
@@ -52,11 +70,14 @@ def load_settings(arguments: argparse.Namespace) -> Settings:
         _assign(given, assignment)
     _refuse_unknown_environment()
     try:
-        return Settings(**given)
+        settings = Settings(**given)
     except ValidationError as error:
         raise SettingError(_first_fault(error)) from error
     except ValueError as error:
         raise SettingError(f"config.toml cannot be read: {error}") from error
+    if "key" in given.get("theta", ()):
+        print(KEY_WARNING, file=sys.stderr)
+    return settings
 
 
 def _assign(given: dict[str, Any], assignment: str) -> None:

@@ -73,3 +73,20 @@ def test_what_cannot_be_checked_gets_one_line(
     done = desk(*words)
     assert done.code == 2
     assert says in done.fault
+
+
+def test_a_key_among_the_arguments_is_warned_of_and_never_shown(
+    desk: Callable[..., object],
+) -> None:
+    done = desk("check", "--data", "--theta-key", "td1_secret", "--theta-url", "http://127.0.0.1:9")
+    assert done.code == 2
+    assert "THETADATA_API_KEY" in done.err
+    assert "td1_secret" not in done.out + done.err
+
+
+def test_an_account_without_a_stream_is_seen_to_poll(desk: Callable[..., object]) -> None:
+    with at(MORNING, tier="value/free") as terminal:
+        terminal.set_time(MORNING)
+        done = desk("check", "--data", "--seconds", "3", *addresses(terminal))
+    assert done.code == 0, done.out + done.err
+    assert "streaming: no" in done.out
