@@ -8,7 +8,7 @@ from commands.policies import ChosenPolicy
 from feeds.chain import ChainDay
 from feeds.chain_feed import ChainFeed
 from feeds.option_maths import greeks_at, volatility_and_greeks, year_fraction
-from feeds.sessions import Floats, Nanoseconds
+from feeds.sessions import NANOSECONDS_A_MINUTE, Floats, Nanoseconds
 from feeds.source import ChainSource, SkippedSession
 from reports.result import (
     BacktestResult,
@@ -177,7 +177,7 @@ def _held_rows(trips: Sequence[RoundTrip], ts: Nanoseconds) -> tuple[np.ndarray,
 
 def _years(ts: Nanoseconds, convention: str, facts: Sequence[SessionFacts]) -> Floats:
     closes = np.array([one.close_ns for one in facts])
-    until = (closes[np.searchsorted(closes, ts)] - ts) / 60e9
+    until = (closes[np.searchsorted(closes, ts)] - ts) / NANOSECONDS_A_MINUTE
     return year_fraction(until, convention)
 
 

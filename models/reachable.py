@@ -14,7 +14,7 @@ from feeds import quotes
 from feeds.chain import ChainDay, Integers, Sizes
 from feeds.option_maths import chain_greeks
 from feeds.quotes import is_last_minute
-from feeds.sessions import NANOSECONDS_A_MINUTE, Floats, Nanoseconds, Session
+from feeds.sessions import Floats, Nanoseconds, Session
 from settings import Settings
 from strategies import rules
 from strategies.events import Event, is_blocked
@@ -127,8 +127,7 @@ def _time_exit(day: ChainDay, settings: Settings) -> tuple[int, int]:
     """The time of the time exit and the first row at or after it; never when it is off."""
     if settings.rules.hold_to_expiry:
         return AFTER_THE_END, NO_ROW
-    before = round(settings.rules.time_exit_minutes * NANOSECONDS_A_MINUTE)
-    ts = day.session.close_ns - before
+    ts = rules.time_exit_ts(day.session.close_ns, settings.rules)
     return ts, int(np.searchsorted(day.ts, ts))
 
 

@@ -221,7 +221,7 @@ def entry_plan(
     margin = rules.margin(
         contract.right.sign, contract.strike, quantity, snapshot.spot, quote.mid, r.margin
     )
-    exit_ts = None if r.hold_to_expiry else time_exit_ts(snapshot, r.time_exit_minutes)
+    exit_ts = None if r.hold_to_expiry else rules.time_exit_ts(snapshot.session.close_ns, r)
     return Plan(
         limit=limit,
         worst_price=max(TICK, quote.bid - r.drift_ticks * TICK),
@@ -233,11 +233,6 @@ def entry_plan(
         pnl_down=(limit - contract.intrinsic(snapshot.spot * 0.99)) * dollars,
         margin=float(margin),
     )
-
-
-def time_exit_ts(snapshot: ChainSnapshot, minutes: float) -> int:
-    """The instant of the time exit: so many minutes before the session's close."""
-    return snapshot.session.close_ns - round(minutes * 60e9)
 
 
 def _told(refusals: Sequence[int]) -> Refusal:

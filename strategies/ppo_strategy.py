@@ -9,11 +9,11 @@ from collections.abc import Sequence
 import backtrader as bt
 
 from feeds.quotes import is_last_minute
-from feeds.sessions import Session
+from feeds.sessions import NANOSECONDS_A_MINUTE, Session
 from feeds.snapshot import ChainSnapshot, Quote
 from settings import Settings
 from strategies import rules
-from strategies.entry import DeskState, EntryDecider, Waits, time_exit_ts
+from strategies.entry import DeskState, EntryDecider, Waits
 from strategies.events import Event
 from strategies.features import feature_vector, risk_score
 from strategies.position_tracker import PositionTracker
@@ -146,7 +146,7 @@ class PPOStrategy(bt.Strategy):
         entering = self._entry is not None and self._entry.alive()
         if entering or self.settings.rules.hold_to_expiry:
             return
-        at = time_exit_ts(snapshot, self.settings.rules.time_exit_minutes)
+        at = rules.time_exit_ts(snapshot.session.close_ns, self.settings.rules)
         self._exit = self._exit_order(ExitReason.TIME_EXIT, at, good_after=at)
         self._exit_works_from = at
 
@@ -225,4 +225,4 @@ class PPOStrategy(bt.Strategy):
 
     def _minutes(self, ts: int) -> float:
         assert self._session is not None
-        return (ts - self._session.open_ns) / 60e9
+        return (ts - self._session.open_ns) / NANOSECONDS_A_MINUTE

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from feeds.sessions import NANOSECONDS_A_MINUTE
 from settings import RuleSettings
 
 Array = Any
@@ -160,6 +161,11 @@ def account_refusal(waited: Array, contracts: Array, required: Array, available:
 def first_refusal(state: Array, market: Array, account: Array) -> Array:
     """The refusal that counts, by precedence: state, then market, then account."""
     return np.where(state != 0, state, np.where(market != 0, market, account))
+
+
+def time_exit_ts(close_ns: int, rules: RuleSettings) -> int:
+    """The instant of the time exit of a session that closes at `close_ns` (nanoseconds)."""
+    return close_ns - round(rules.time_exit_minutes * NANOSECONDS_A_MINUTE)
 
 
 def stop_is_hit(mid: Array, intrinsic: Array, entry_price: Array, multiple: Array) -> Array:

@@ -2,7 +2,6 @@
 
 import numpy as np
 
-from feeds import quotes
 from feeds.chain import ChainDay, Integers
 from feeds.contract import Right
 
@@ -38,7 +37,7 @@ def _delta_distance(day: ChainDay, target: float) -> np.ndarray:
 
 
 def _quoted(day: ChainDay) -> np.ndarray:
-    return np.isfinite(quotes.mid(day.bid, day.ask))
+    return np.isfinite(day.mid)
 
 
 def _nearest(distance: np.ndarray) -> Integers:

@@ -57,10 +57,6 @@ class MarketClock:
         self.set(self.now())
         self._speed = speed
 
-    def wall_seconds_until(self, ts: int) -> float:
-        """Wall seconds until market time reaches `ts`, 0 when it has; the clock must run."""
-        return max(0.0, (ts - self.now()) / 1e9 / self._speed)
-
 
 def _checked(speed: float) -> float:
     if not speed >= 0:
