@@ -13,6 +13,10 @@
     │   │   └── MalformedAnswerError  what came back is no answer
     │   ├── TooLargeError             ask for less
     │   └── RequestRefusedError       update the terminal, or report it
+    ├── BrokerError            the broker cannot be asked, or does not answer
+    │   ├── GatewayUnreachableError   start TWS or IB Gateway, mend the address (exit code 2)
+    │   └── AccountRefusedError       an account that may not be traded (exit code 2)
+    ├── JournalError           the journal cannot be written: nothing may be traded
     └── InternalError          our mistake (exit code 1): please report it
 
 Every message is one line that says what is wrong, where, and what to do. `run.py` prints it
@@ -80,6 +84,26 @@ class TooLargeError(FeedError):
 
 class RequestRefusedError(FeedError):
     """A path or parameter that this terminal does not know."""
+
+
+class BrokerError(DeskError):
+    """The broker cannot be asked, or has not answered: what it holds is unknown, never empty."""
+
+
+class GatewayUnreachableError(BrokerError):
+    """Nothing answers at the gateway's address."""
+
+    exit_code = 2
+
+
+class AccountRefusedError(BrokerError):
+    """The account behind the gateway is not one that may be traded."""
+
+    exit_code = 2
+
+
+class JournalError(DeskError):
+    """The journal cannot be read or written: a full disk, a newer version, a damaged file."""
 
 
 class InternalError(DeskError):

@@ -131,6 +131,53 @@ class ThetaSettings(_Frozen):
         return None if key is None else SECRET
 
 
+class LiveSettings(_Frozen):
+    """The live desk: docs/live.md."""
+
+    bar_seconds: int = Field(60, ge=1, le=60, description="length of a live bar in seconds")
+    exits: Literal["plan", "ask"] = Field(
+        "plan", description="'ask' puts exits before the person too, instead of the plan"
+    )
+    repeat_seconds: float = Field(30.0, gt=0, description="an exit that is asked is asked again")
+    journal: Path | None = Field(
+        None, description="its file; default runs/journal.db, practice: runs/practice.db"
+    )
+    kill_file: Path = Field(Path("runs/KILL"), description="the desk stops trading when it appears")
+    watchdog: bool = Field(True, description="a second process that rings when the desk is silent")
+    watchdog_seconds: float = Field(10.0, gt=0, description="silence after which it rings")
+    alarm: str | None = Field(None, description="a command the watchdog runs, beside the bell")
+    paper_sessions: int = Field(
+        20, ge=0, description="paper sessions without drift that a live account needs"
+    )
+    capped_sessions: int = Field(
+        20, ge=0, description="first live sessions, held to one contract at a time"
+    )
+
+
+class IBSettings(_Frozen):
+    """Interactive Brokers: docs/live.md."""
+
+    host: str = Field("127.0.0.1", description="of TWS or IB Gateway (--ib-host)")
+    port: int = Field(4002, ge=1, le=65535, description="of TWS or IB Gateway (--ib-port)")
+    client_id: int = Field(17, ge=1, description="orders belong to the id that placed them")
+    account: str | None = Field(None, description="the paper account, where there are several")
+    live_account: str | None = Field(
+        None, description="trade this live account (--live-account), never by default"
+    )
+    answer_seconds: float = Field(8.0, gt=0, description="a request without an answer has failed")
+    silence_seconds: float = Field(10.0, gt=0, description="a line without a heartbeat is dead")
+    walk_seconds: float = Field(3.0, gt=0, description="an entry waits so long at each tick")
+    exit_step_seconds: float = Field(4.0, gt=0, description="an exit waits so long at each price")
+    native_stop: bool = Field(True, description="a stop order at IB behind the desk's own stop")
+    native_stop_factor: float = Field(1.25, ge=1, description="its price, times the desk's stop")
+    trigger_method: Literal[1, 2, 3, 4, 7, 8] = Field(
+        8, description="how it triggers: 8 mid, 1 double bid/ask, 4 bid/ask, 2 last, ..."
+    )
+    margin_fraction: Fraction = Field(
+        0.5, gt=0, description="initial margin may take so much of the excess liquidity"
+    )
+
+
 class TrainingSettings(_Frozen):
     """How `run.py train` trains. Defaults as measured in docs/models.md."""
 
@@ -178,6 +225,7 @@ class Settings(BaseSettings):
     model: str = Field("bundled", description="a model's name or path")
     policy: str | None = Field(None, description="a policy that is no model, sell_put@10:00 say")
     capital: float = Field(80_000.0, gt=0, description="dollars the desk may use")
+    broker: Literal["simulated", "ib"] = Field("simulated", description="who fills live orders")
     contracts: int = Field(1, ge=1, le=1000, description="most contracts at a time")
     seed: int = Field(0, ge=0, description="seed of everything random")
     out: Path | None = Field(None, description="the run's folder; default a new one in runs/")
@@ -186,6 +234,8 @@ class Settings(BaseSettings):
     fills: FillSettings = Field(default_factory=FillSettings)
     market: MarketSettings = Field(default_factory=MarketSettings)
     theta: ThetaSettings = Field(default_factory=ThetaSettings)
+    live: LiveSettings = Field(default_factory=LiveSettings)
+    ib: IBSettings = Field(default_factory=IBSettings)
     training: TrainingSettings = Field(default_factory=TrainingSettings)
 
     @classmethod

@@ -20,6 +20,9 @@ class AutomaticApprover:
     def withdraw(self, suggestion: Suggestion, reason: str) -> None:
         """Nothing to take back."""
 
+    def conclude(self, suggestion: Suggestion, decision: Decision, outcome: str) -> None:
+        """Nobody to tell."""
+
 
 class ScriptedApprover:
     """Answers questions in order from a script; when it ends, they stay unanswered."""
@@ -47,3 +50,6 @@ class ScriptedApprover:
     def withdraw(self, suggestion: Suggestion, reason: str) -> None:
         """Remember that the question was taken back."""
         self.withdrawn.append((suggestion, reason))
+
+    def conclude(self, suggestion: Suggestion, decision: Decision, outcome: str) -> None:
+        """Nobody to tell."""

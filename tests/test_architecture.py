@@ -18,7 +18,8 @@ ALLOWED = {
     "brokers": {*SHARED, "feeds"},
     "models": {*SHARED, "feeds", "strategies", "brokers.fills"},
     "reports": {*SHARED, "feeds"},
-    "commands": {*SHARED, "feeds", "strategies", "brokers", "models", "reports"},
+    "desk": {*SHARED, "feeds", "strategies", "brokers", "models", "reports"},
+    "commands": {*SHARED, "feeds", "strategies", "brokers", "models", "reports", "desk"},
     "run": {"errors", "commands"},
 }
 BOUND = {
@@ -27,7 +28,9 @@ BOUND = {
     "sb3_contrib": {"models"},
     "gymnasium": {"models"},
     "ib_insync": {"brokers"},
-    "backtrader": {"feeds", "strategies", "brokers", "commands"},
+    "backtrader": {"feeds", "strategies", "brokers", "desk", "commands"},
+    "prompt_toolkit": {"desk"},
+    "filelock": {"brokers", "desk"},
     "matplotlib": {"reports", "models"},
     "requests": {"feeds"},
     "websockets": {"feeds"},

@@ -1,0 +1,1 @@
+"""The live session: markets, threads, instructions, safety, restart, and the terminal."""
