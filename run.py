@@ -17,11 +17,13 @@ from errors import DeskError, SettingError
 
 VERBS = {
     "backtest": "run a model or a policy over historical chains and draw a report",
+    "live": "trade a session: suggestions, your y/n/skip, orders",
     "train": "train a PPO model",
     "import": "import quotes of any vendor into a chain store",
     "download": "bring sessions from Theta Terminal into a chain store",
     "check": "look at market data once: terminal, subscription, chain, features",
     "simulate": "stand in for Theta Terminal v3 on this machine",
+    "journal": "list and export what was suggested, answered, sent and filled",
     "report": "draw the report of a run again from its files",
 }
 CRASH_LOG = Path("runs/crash.log")

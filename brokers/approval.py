@@ -2,21 +2,25 @@
 
 `ApprovalBroker` wraps any Backtrader broker. It holds the order object as Submitted while the
 question is open, never blocks, and on yes forwards *the same object*; n is Rejected, everything
-else Canceled. One yes approves a plan: protective exits, and the settlement, need no second one.
+else Canceled. One yes approves a plan: protective exits, and the settlement, need no second one,
+unless exits are asked too. docs/approval.md tells the whole of it.
 """
 
-from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import backtrader as bt
 
-from brokers.base import DeskBroker
-from feeds.quotes import is_last_minute
+from brokers.asking import SENT, AskingBroker, Recheck
+from brokers.questions import Listeners, Question
+from brokers.terms import Quotes, change_order, changed, refused_change
 from feeds.snapshot import ChainSnapshot
-from vocabulary import Answer, Approver, Decision, Suggestion, Verdict
+from vocabulary import Answer, Approver, Clock, Decision, ExitReason, Suggestion, Verdict
 
-Recheck = Callable[[bt.Order, ChainSnapshot], Verdict]
+__all__ = ["NEVER_ASKED", "SENT", "ApprovalBroker", "Recheck", "always_allowed"]
+
+NEVER_ASKED = (ExitReason.KILL, ExitReason.MANUAL, ExitReason.SETTLEMENT)
+"""Exits that the person ordered, or nobody decides."""
 
 
 def always_allowed(order: bt.Order, snapshot: ChainSnapshot) -> Verdict:
@@ -24,12 +28,12 @@ def always_allowed(order: bt.Order, snapshot: ChainSnapshot) -> Verdict:
     return Verdict(True)
 
 
-class ApprovalBroker(DeskBroker):
-    """Asks before it forwards.
+class ApprovalBroker(AskingBroker):
+    """Asks before it forwards, one question at a time.
 
     Entries must carry a `Suggestion` in `order.info["suggestion"]`. Exits carry an `exit_reason`,
     belong to an approved plan and pass; anything else is Rejected. The decision is put into
-    `order.info["decision"]`. `decided` is called with every decision, for the journal.
+    `order.info["decision"]`. An entry that a listener cannot journal is refused; exits go on.
     """
 
     def __init__(
@@ -38,155 +42,126 @@ class ApprovalBroker(DeskBroker):
         approver: Approver,
         recheck: Recheck = always_allowed,
         decided: Callable[[Suggestion, Decision], None] | None = None,
+        *,
+        asked: Callable[[bt.Order, Suggestion, ChainSnapshot], None] | None = None,
+        concluded: Callable[[Suggestion, Decision, str], None] | None = None,
+        told: Callable[[bt.Order], None] | None = None,
+        clock: Clock | None = None,
+        question_seconds: float | None = None,
+        exits: Literal["plan", "ask"] = "plan",
+        repeat_seconds: float = 30.0,
+        quotes: Quotes | None = None,
     ) -> None:
-        """`inner` executes; `recheck` judges price, age and rules again at the moment of yes."""
-        self.inner = inner
-        self.approver = approver
-        self.recheck = recheck
-        self.decided = decided
-        self._held: deque[bt.Order] = deque()
-        super().__init__()
+        """Wrap `inner`, which executes.
 
-    @property
-    def cerebro(self) -> Any:
-        """The running Cerebro (Backtrader sets it); the inner broker gets it too."""
-        return self._cerebro
-
-    @cerebro.setter
-    def cerebro(self, cerebro: Any) -> None:
-        self._cerebro = cerebro
-        self.inner.cerebro = cerebro
-
-    def start(self) -> None:
-        """Start the inner broker."""
-        super().start()
-        self.inner.start()
+        Args:
+            inner: any Backtrader broker.
+            approver: who is asked; `brokers.channels.Channels` for several.
+            recheck: judges price, age and rules of an entry again at the moment of yes.
+            decided: called with every decision, before the order is forwarded.
+            asked: called after a question was put.
+            concluded: called with what became of a decision: "sent", or why not.
+            told: called with every notification that is handed to Cerebro.
+            clock: its monotonic time measures questions; the system's where None.
+            question_seconds: an entry question is open this long, for ever where None.
+            exits: "ask" puts exits before the person, too.
+            repeat_seconds: an exit without a yes is put again after so long.
+            quotes: prices of exits that are asked, fresher than the last bar's.
+        """
+        listeners = Listeners(asked, decided, concluded, told)
+        super().__init__(
+            inner, approver, recheck, listeners, clock, question_seconds, repeat_seconds, quotes
+        )
+        self._asks_exits = exits == "ask"
 
     def stop(self) -> None:
         """Withdraw open questions and stop the inner broker."""
-        for order in tuple(self._held):
-            self.cancel(order, "the session was stopped")
-        self.inner.stop()
+        for question in tuple(self._held):
+            self.cancel(question.order, "the session was stopped")
+        super().stop()
 
     def submit(self, order: bt.Order) -> bt.Order:
         """Forward an exit, hold an entry and ask; an approver that knows already answers here."""
-        if order.info.get("exit_reason") is not None:
+        reason = order.info.get("exit_reason")
+        if reason is not None and (not self._asks_exits or reason in NEVER_ASKED):
             return self.inner.submit(order)
         order.submit(self)
         self.tell(order)
-        if order.info.get("suggestion") is None:
+        if reason is None and order.info.get("suggestion") is None:
             return self._refuse(order, "an entry needs a suggestion that a person can answer")
-        self.approver.ask(order.info["suggestion"])
-        self._held.append(order)
-        self._poll(order)
+        snapshot = order.data.feed.snapshot()
+        self._seen_ts = snapshot.ts
+        self._held.append(Question(order, order.info.get("suggestion")))
+        self._put_next(snapshot)
         return order
-
-    def cancel(self, order: bt.Order, reason: str = "canceled") -> None:
-        """Withdraw an open question, or cancel at the inner broker."""
-        held = next((one for one in self._held if one == order), None)
-        if held is None:
-            self.inner.cancel(order, reason)
-            return
-        suggestion = order.info["suggestion"]
-        self.approver.withdraw(suggestion, reason)
-        self._close(held, Decision(suggestion.id, Answer.WITHDRAWN, "desk", reason=reason))
 
     def next(self) -> None:
         """Collect answers, then let the inner broker do its turn (idle loops included)."""
-        for order in tuple(self._held):
-            if self._session_is_over(order):
-                self.cancel(order, "session_end")
-            else:
-                self._poll(order)
+        if self._held:
+            self._attend()
         self.inner.next()
 
     def get_notification(self) -> bt.Order | None:
-        """Own news first; the inner broker's Submitted of a forwarded entry was told already."""
-        if self._news:
-            return self._news.popleft()
+        """Own news first; the inner broker's Submitted of a forwarded order was told already."""
+        news = self._news.popleft() if self._news else self._inner_news()
+        if news is not None:
+            self._listeners.told(news)
+        return news
+
+    # For the desk, on Cerebro's thread -----------------------------------------------------------
+
+    @property
+    def journal_fault(self) -> str:
+        """Why a listener could not write; empty when all is well."""
+        return self._listeners.fault
+
+    @property
+    def open_question(self) -> tuple[bt.Order, Suggestion, float] | None:
+        """The order, the suggestion as it was put, and the seconds left; None for no question.
+
+        Of an exit the seconds are those until it is put again.
+        """
+        question = self._put
+        if question is None or question.suggestion is None or question.put_at is None:
+            return None
+        end = question.again_at
+        if question.is_entry:
+            end = question.put_at + self._question_seconds
+        return question.order, question.suggestion, max(0.0, end - self._monotonic())
+
+    def amend(self, quantity: int | None = None, limit: float | None = None) -> str:
+        """Change the open entry question: fewer contracts, or the worst price; put it again.
+
+        Returns why not, empty when it is done. The order becomes a limit order with a limit.
+        """
+        question = self._put
+        if question is None or question.suggestion is None:
+            return "there is no question to change"
+        refused = refused_change(question.suggestion, quantity, limit)
+        if not refused:
+            question.suggestion = changed(question.suggestion, quantity, limit)
+            change_order(question.order, question.suggestion, limit)
+            self.approver.ask(question.suggestion)
+        return refused
+
+    def withdraw_all(self, reason: str) -> None:
+        """Take open questions back: entries are Canceled, an exit is put again later."""
+        self._cancel_entries(reason)
+        question = self._put
+        if question is not None and question.suggestion is not None:
+            self.approver.withdraw(question.suggestion, reason)
+            self._conclude(question, self._unanswered(question, Answer.WITHDRAWN, reason))
+
+    def remember(self, entry: Suggestion) -> None:
+        """Tell the suggestion of a position that an earlier process opened."""
+        self._entry = entry
+
+    def _inner_news(self) -> bt.Order | None:
         news = self.inner.get_notification()
         while news is not None and self._told_already(news):
             news = self.inner.get_notification()
         return news
 
-    def _poll(self, order: bt.Order) -> None:
-        decision = self.approver.answer(order.info["suggestion"])
-        if decision is not None:
-            self._close(order, decision)
-
-    def _close(self, order: bt.Order, decision: Decision) -> None:
-        """End a question: forward on yes if the market still allows it, refuse otherwise."""
-        self._held.remove(order)
-        order.addinfo(decision=decision)
-        if self.decided is not None:
-            self.decided(order.info["suggestion"], decision)
-        if decision.answer is Answer.YES:
-            self._forward(order)
-        elif decision.answer is Answer.NO:
-            self._refuse(order, decision.reason or "the person said no")
-        else:
-            order.addinfo(reason=decision.reason or str(decision.answer))
-            order.cancel()
-            self.tell(order)
-
-    def _forward(self, order: bt.Order) -> None:
-        verdict = self.recheck(order, order.data.feed.snapshot())
-        if verdict.allowed:
-            self.inner.submit(order)
-        else:
-            self._refuse(order, verdict.reason)
-
-    def _refuse(self, order: bt.Order, reason: str) -> bt.Order:
-        order.addinfo(reason=reason)
-        order.reject(self)
-        self.tell(order)
-        return order
-
-    @staticmethod
-    def _session_is_over(order: bt.Order) -> bool:
-        return bool(is_last_minute(order.data.feed.snapshot().minutes_until_close))
-
     @staticmethod
     def _told_already(news: bt.Order) -> bool:
         return bool(news.status == bt.Order.Submitted and news.info.get("decision") is not None)
-
-    def getcash(self) -> float:
-        """Cash of the inner broker."""
-        return float(self.inner.getcash())
-
-    def getvalue(self, datas: Any = None) -> float:
-        """Value of the inner broker."""
-        return float(self.inner.getvalue(datas))
-
-    def getposition(self, data: Any) -> Any:
-        """Position at the inner broker."""
-        return self.inner.getposition(data)
-
-    def getcommissioninfo(self, data: Any) -> Any:
-        """Commission scheme of the inner broker."""
-        return self.inner.getcommissioninfo(data)
-
-    @property
-    def positions(self) -> Any:
-        """Positions of the inner broker."""
-        return self.inner.positions
-
-    @property
-    def startingcash(self) -> float:
-        """Starting cash of the inner broker."""
-        return float(self.inner.startingcash)
-
-    @property
-    def fundshares(self) -> float:
-        """Fund shares of the inner broker."""
-        return float(self.inner.fundshares)
-
-    @property
-    def fundvalue(self) -> float:
-        """Fund value of the inner broker."""
-        return float(self.inner.fundvalue)
-
-    @property
-    def fundmode(self) -> bool:
-        """Fund mode of the inner broker."""
-        return bool(self.inner.fundmode)

@@ -37,9 +37,10 @@ class ScriptedApprover:
         self.withdrawn: list[tuple[Suggestion, str]] = []
 
     def ask(self, suggestion: Suggestion) -> None:
-        """Take the next answer of the script for this question."""
+        """Take the next answer of the script for this question; asked again it has its own."""
+        again = any(one.id == suggestion.id for one in self.asked)
         self.asked.append(suggestion)
-        answer = next(self._answers, None)
+        answer = None if again else next(self._answers, None)
         if answer is not None:
             self._given[suggestion.id] = Decision(suggestion.id, Answer(answer), self.channel)
 

@@ -15,13 +15,14 @@ from backtrader.position import Position
 from brokers import fills
 from brokers.base import DeskBroker
 from brokers.option_commission import OptionCommission
+from brokers.past_account import PastAccount, past_account
 from feeds.chain_data import ChainData
 from feeds.contract import MULTIPLIER
 from feeds.option_contract import OptionContract
 from feeds.quotes import is_last_minute
 from feeds.snapshot import ChainSnapshot, Quote
 from settings import FillSettings
-from vocabulary import ExitReason, Fill
+from vocabulary import DeskMemory, ExitReason, Fill
 
 _COMMISSION = OptionCommission()
 _TRADABLE_TYPES = (bt.Order.Market, bt.Order.Limit)
@@ -29,10 +30,14 @@ _TRADABLE_TYPES = (bt.Order.Market, bt.Order.Limit)
 
 @dataclass(frozen=True, slots=True)
 class _Working:
-    """An order at the market and the first nanosecond at which it may fill."""
+    """An order at the market and the first nanosecond at which it may fill.
+
+    `before` contracts of it were filled in the process before.
+    """
 
     order: bt.Order
     due_ts: int
+    before: int = 0
 
 
 class ChainBroker(DeskBroker):
@@ -55,6 +60,25 @@ class ChainBroker(DeskBroker):
         self._marks: dict[OptionContract, float] = {}
         self._owners: dict[OptionContract, bt.Strategy] = {}
         self._working: list[_Working] = []
+        self._past: PastAccount | None = None
+
+    def restore(
+        self,
+        memory: DeskMemory,
+        exit_reason: ExitReason | None = None,
+        exit_decided_ts: int | None = None,
+    ) -> None:
+        """Go on with the account of the process before; call it before the run.
+
+        Cash and positions follow from the fills in `memory`, so the broker must have been made with
+        the cash that session began with. The exit that worked when the process ended, if there was
+        one (`exit_reason`, and when it was decided, nanoseconds), works on from the first bar, and
+        its owner is told. Entries died with the process.
+        """
+        self._past = past = past_account(self._cash, memory, exit_reason, exit_decided_ts)
+        self._cash = past.cash
+        held = past.positions.values()
+        self._worth = sum(_COMMISSION.getvalue(one, one.price) for one in held)
 
     def getcommissioninfo(self, data: Any) -> OptionCommission:
         """The same for every contract."""
@@ -105,6 +129,8 @@ class ChainBroker(DeskBroker):
 
     def next(self) -> None:
         """One snapshot: fill working orders, then mark positions, or settle them at the close."""
+        if self._past is not None:
+            self._recall(self._past)
         if self._feed is None or not (self._working or self.positions):
             return
         snapshot = self._feed.snapshot()
@@ -116,6 +142,39 @@ class ChainBroker(DeskBroker):
                     self._try_fill(working, snapshot)
             self._mark(snapshot)
 
+    def _recall(self, past: PastAccount) -> None:
+        """Take over, at the first bar, what the process before held."""
+        owner = self.cerebro.runningstrats[0]
+        feed = owner.data
+        if not len(feed):
+            return
+        feed.snapshot()  # opens its session, and a session that opens forgets contracts
+        self._past, self._feed = None, feed
+        for terms, position in past.positions.items():
+            contract = feed.contract(terms)
+            self.positions[contract] = position
+            self._marks[contract], self._owners[contract] = position.price, owner
+            if past.exit_reason is not None and past.exit_decided_ts is not None:
+                self._work_on(contract, past.exit_reason, past.exit_decided_ts, past.exit_filled)
+
+    def _work_on(
+        self, contract: OptionContract, reason: ExitReason, decided_ts: int, filled: int
+    ) -> None:
+        """Put the exit back to the market that closes what is left of a position."""
+        size = self.positions[contract].size
+        kind = SellOrder if size > 0 else BuyOrder
+        order = self._order(kind, self._owners[contract], contract, abs(size), exit_reason=reason)
+        good_after = decided_ts if reason is ExitReason.TIME_EXIT else None
+        order.addinfo(fills=[], exit_decided_ts=decided_ts, good_after=good_after)
+        order.addcomminfo(_COMMISSION)
+        order.submit(self)
+        order.accept(self)
+        due = good_after  # it was at the market before its time came
+        if due is None:
+            due = fills.due_ts(decided_ts, self.settings.latency_seconds)
+        self._working.append(_Working(order, due, filled))
+        self.tell(order)
+
     def _try_fill(self, working: _Working, snapshot: ChainSnapshot) -> None:
         order = working.order
         quote, side = snapshot.quote(order.data.contract), 1 if order.isbuy() else -1
@@ -126,7 +185,7 @@ class ChainBroker(DeskBroker):
         wanted = abs(order.executed.remsize)
         quantity = int(fills.fill_quantity(side, wanted, quote.bid_size, quote.ask_size))
         if quantity > 0:
-            self._fill(order, snapshot, quote, quantity, price)
+            self._fill(working, snapshot, quote, quantity, price)
         if not order.alive():
             self._working.remove(working)
 
@@ -149,9 +208,10 @@ class ChainBroker(DeskBroker):
         return float(self.positions[contract].size * self._marks[contract] * MULTIPLIER)
 
     def _fill(
-        self, order: bt.Order, snapshot: ChainSnapshot, quote: Quote, quantity: int, price: float
+        self, working: _Working, snapshot: ChainSnapshot, quote: Quote, quantity: int, price: float
     ) -> None:
-        before = abs(order.executed.size)
+        order = working.order
+        before = working.before + abs(order.executed.size)
         paid = fills.order_fee(before, self.settings)
         fee = float(fills.order_fee(before + quantity, self.settings) - paid)
         self._execute(order, snapshot, quantity, price, fee, snapshot.spot, quote.mid)

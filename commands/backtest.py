@@ -81,7 +81,7 @@ def run_backtest(source: ChainSource, chosen: ChosenPolicy, settings: Settings) 
         strategy = cerebro.run()[0]
     if not sessions.facts:
         raise DataError(f"no session could be read: {feed.skipped[0].reason}")
-    return backtest_result(strategy, source, feed, sessions.facts, chosen, settings)
+    return backtest_result(strategy, source, feed.skipped, sessions.facts, chosen, settings)
 
 
 def _say_notes(notes: Sequence[str]) -> None:

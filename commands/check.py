@@ -1,4 +1,6 @@
-"""`run.py check --data`: the data flow once, from a terminal to the 8 features of this minute.
+"""`run.py check`: `--data`, here; `--full` in `full_check`; `--ready` in `ready`.
+
+`--data` shows the data flow once, from a terminal to the 8 features of this minute.
 
 Without `--theta-url` it starts from nothing: a simulated terminal over the simulated market, so
 that the whole way can be seen on a fresh machine. The exit code tells whether such live data would
@@ -19,7 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 from commands.market_data import SIMULATED, open_source
-from commands.options import add_settings, add_theta
+from commands.options import add_ib, add_settings, add_theta
 from commands.screen import say
 from errors import DataError, SettingError
 from feeds.chain import ChainDay
@@ -69,6 +71,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data", dest="check_market", action="store_true", help="check market data"
     )
+    parser.add_argument(
+        "--full", action="store_true", help="play a session through all of the desk, simulated"
+    )
+    parser.add_argument(
+        "--ready", action="store_true", help="before a session at Interactive Brokers"
+    )
+    add_ib(parser)
     parser.add_argument("--seconds", type=float, default=5.0, help="how long to watch (default 5)")
     add_theta(parser)
 
@@ -79,8 +88,12 @@ def main(arguments: argparse.Namespace, settings: Settings) -> int:
     Raises `SettingError` where nothing is asked to be checked, and `FeedError` where no terminal
     answers.
     """
+    if arguments.full:
+        return _full(settings)
+    if arguments.ready:
+        return _ready(settings)
     if not arguments.check_market:
-        raise SettingError("say what to check: --data")
+        raise SettingError("say what to check: --data, --full or --ready")
     if not 0 < arguments.seconds < math.inf:
         raise SettingError(f"--seconds {arguments.seconds:g}: choose a number above 0")
     named = any(text.startswith("theta.") for text in arguments.assignments)
@@ -92,6 +105,18 @@ def main(arguments: argparse.Namespace, settings: Settings) -> int:
     if not doubts:
         say("good enough to trade on")
     return 1 if doubts else 0
+
+
+def _full(settings: Settings) -> int:
+    from commands.full_check import check_full
+
+    return check_full(settings)
+
+
+def _ready(settings: Settings) -> int:
+    from commands.ready import check_ready
+
+    return check_ready(settings)
 
 
 def check_data(source: Source, settings: Settings, seconds: float) -> list[str]:

@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from errors import SettingError
-from settings import SECRET, Settings, ThetaSettings
+from settings import SECRET, IBSettings, Settings, ThetaSettings
 
 SECRETS = ("theta.key",)
 KEY_WARNING = (
@@ -54,6 +54,19 @@ def add_theta(parser: argparse.ArgumentParser) -> None:
             type=f"theta.{name}={{}}".format,
             metavar=name.upper(),
             help=ThetaSettings.model_fields[name].description,
+        )
+
+
+def add_ib(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of Interactive Brokers: the gateway's address and a live account."""
+    for name, metavar in (("host", "HOST"), ("port", "PORT"), ("live_account", "ID")):
+        parser.add_argument(
+            "--live-account" if name == "live_account" else f"--ib-{name}",
+            dest="assignments",
+            action="append",
+            type=f"ib.{name}={{}}".format,
+            metavar=metavar,
+            help=IBSettings.model_fields[name].description,
         )
 
 

@@ -14,12 +14,16 @@ from vocabulary import Policy
 
 @dataclass(frozen=True, slots=True)
 class ChosenPolicy:
-    """A policy, the year convention of its `atm_iv`, and what the person should be told."""
+    """A policy, the year convention of its `atm_iv`, and what the person should be told.
+
+    `sha256` is that of the model's zip, empty for a rule.
+    """
 
     policy: Policy
     year_convention: str
     notes: list[str] = field(default_factory=list)
     card: ModelCard | None = None
+    sha256: str = ""
 
     def in_sample(self, dates: Sequence[date], label: str) -> frozenset[date]:
         """The days among `dates` of the data `label` that the model was trained on.
@@ -44,4 +48,5 @@ def choose_policy(settings: Settings, assume_schema: int | None) -> ChosenPolicy
         return ChosenPolicy(rule, settings.market.year_convention)
     loaded = load_policy(settings.model, assume_schema=assume_schema)
     notes = [*loaded.notes, *differences(loaded.card, settings)]
-    return ChosenPolicy(loaded.policy, loaded.card.year_convention, notes, loaded.card)
+    card = loaded.card
+    return ChosenPolicy(loaded.policy, card.year_convention, notes, card, loaded.sha256)

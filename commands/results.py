@@ -1,15 +1,16 @@
 """From a finished Cerebro run to the `BacktestResult` that files and reports are made of."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from commands.policies import ChosenPolicy
 from feeds.chain import ChainDay
-from feeds.chain_feed import ChainFeed
+from feeds.live.live_feed import LAST_SPOT
 from feeds.option_maths import greeks_at, volatility_and_greeks, year_fraction
 from feeds.sessions import NANOSECONDS_A_MINUTE, Floats, Nanoseconds
-from feeds.source import ChainSource, SkippedSession
+from feeds.source import ChainSource, MemorySource, SkippedSession
 from reports.result import (
     BacktestResult,
     DecisionTable,
@@ -61,19 +62,20 @@ def session_facts(day: ChainDay) -> SessionFacts:
 def backtest_result(
     strategy: PPOStrategy,
     source: ChainSource,
-    feed: ChainFeed,
+    failed: Sequence[SkippedSession],
     facts: Sequence[SessionFacts],
     chosen: ChosenPolicy,
     settings: Settings,
 ) -> BacktestResult:
-    """Join what strategy, feed and source know. Rows of sessions that failed are left out."""
+    """Join what strategy, feed and source know.
+
+    `failed` are sessions that could not be read on the way: their rows are left out.
+    """
     recorder: RunRecorder = strategy.recorder
     trips = list(strategy.tracker.round_trips)
     decisions, equity = _decision_table(recorder), _equity_table(recorder)
-    skipped: list[SkippedSession] = sorted(
-        [*source.skipped, *feed.skipped], key=lambda entry: entry.date
-    )
-    if feed.skipped:
+    skipped: list[SkippedSession] = sorted([*source.skipped, *failed], key=lambda entry: entry.date)
+    if failed:
         decisions, equity = _only_kept(decisions, equity, facts)
     return BacktestResult(
         model=chosen.policy.name,
@@ -88,7 +90,19 @@ def backtest_result(
         in_sample_dates=chosen.in_sample([one.date for one in facts], source.label),
         notes=[*chosen.notes, *_rule_notes(recorder)],
         underlying=source.underlying,
+        model_sha256=chosen.sha256,
     )
+
+
+def session_result(
+    strategy: PPOStrategy, day: ChainDay, chosen: ChosenPolicy, settings: Settings
+) -> BacktestResult:
+    """The result of one live session, from its strategy and its recording."""
+    if day.official_close is None:  # told later, if at all: the last spot stands in
+        last = float(day.spot[day.recorded - 1])
+        day = replace(day, official_close=last, close_source=LAST_SPOT)
+    source = MemorySource([day], day.source)
+    return backtest_result(strategy, source, (), [session_facts(day)], chosen, settings)
 
 
 def _decision_table(recorder: RunRecorder) -> DecisionTable:

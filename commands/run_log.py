@@ -31,9 +31,9 @@ class Cost:
 class RunLog:
     """Appends one JSON object a line; flushed at once, so that a crash leaves what came before."""
 
-    def __init__(self, path: Path) -> None:
-        """Start a new log at `path`."""
-        self._file = path.open("w", encoding="utf-8")
+    def __init__(self, path: Path, go_on: bool = False) -> None:
+        """Start a new log at `path`, or go on with the one of an earlier process."""
+        self._file = path.open("a" if go_on else "w", encoding="utf-8")
         self.write("started", python=platform.python_version(), packages=_versions())
 
     def __enter__(self) -> Self:

@@ -1,15 +1,19 @@
-"""`run.py simulate`: a stand-in for Theta Terminal v3 on this machine, no subscription needed."""
+"""`run.py simulate`: stand-ins for Theta Terminal v3, and if wanted IB Gateway, on this machine."""
 
 import argparse
 import math
 import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date
 
+from brokers.ib_gateway import ChainDayMarket, SimulatedGateway
 from commands.market_data import SIMULATED, open_source
 from commands.options import add_settings
 from commands.screen import say
 from errors import SettingError
 from feeds.sessions import to_new_york
+from feeds.source import ChainSource
 from feeds.theta_simulator.faults import FAULTS
 from feeds.theta_simulator.server import SimulatedTerminal
 from settings import Settings
@@ -40,6 +44,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             help=f"port of {what}, 0 for any that is free (default {port})",
         )
     parser.add_argument(
+        "--ib-port",
+        type=int,
+        metavar="PORT",
+        help="stand in for IB Gateway too, on this port, with the same market (paper 4002)",
+    )
+    parser.add_argument(
         "--tier",
         default="pro",
         metavar="NAME",
@@ -64,8 +74,9 @@ def main(arguments: argparse.Namespace, settings: Settings) -> int:
     if day and settings.data == SIMULATED and settings.end is None:
         settings = settings.model_copy(update={"end": day})
     speed = _speed(arguments.speed)
+    source = open_source(settings, settings.market.year_convention)
     terminal = SimulatedTerminal(
-        open_source(settings, settings.market.year_convention),
+        source,
         tier=arguments.tier,
         speed=speed,
         date=day,
@@ -76,7 +87,7 @@ def main(arguments: argparse.Namespace, settings: Settings) -> int:
     )
     former = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        with terminal:
+        with terminal, _gateway(arguments.ib_port, source, terminal):
             _tell(terminal)
             terminal.wait()
     except KeyboardInterrupt:
@@ -85,6 +96,23 @@ def main(arguments: argparse.Namespace, settings: Settings) -> int:
         signal.signal(signal.SIGTERM, former)
     say("stopped")
     return 0
+
+
+@contextmanager
+def _gateway(
+    port: int | None, source: ChainSource, terminal: SimulatedTerminal
+) -> Iterator[SimulatedGateway | None]:
+    """The stand-in for IB Gateway over the terminal's session; none without a port."""
+    if port is None:
+        yield None
+        return
+    today = to_new_york(terminal.now).date()
+    dates = [session.date for session in source.sessions]
+    day = source.load(dates.index(today))
+    market = ChainDayMarket(day, lambda: terminal.now)
+    with SimulatedGateway(market, port=_port(port)) as gateway:
+        say(f"simulated IB Gateway: port {gateway.port}, paper account DU1234567, {today} only")
+        yield gateway
 
 
 def _tell(terminal: SimulatedTerminal) -> None:

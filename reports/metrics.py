@@ -37,6 +37,7 @@ def compute_metrics(result: BacktestResult) -> Metrics:
     daily = daily_pnl(result.trades, result.sessions)
     figures = {
         "model": result.model,
+        "model_sha256": result.model_sha256 or None,
         "data": result.data_label,
         "underlying": result.underlying,
         "simulated": result.is_simulated,

@@ -140,6 +140,7 @@ class BacktestResult:
         model: name of the model or policy.
         data_label: where the market came from ("simulated market, seed 0").
         underlying: symbol of the underlying.
+        model_sha256: of the model's zip, empty for a policy that is none.
         starting_cash: dollars at the start.
         sessions: kept sessions, in order, idle ones included.
         skipped: sessions that were left out, in order.
@@ -163,6 +164,7 @@ class BacktestResult:
     notes: list[str] = field(default_factory=list)
     baselines: Mapping[str, BaselineResult] = field(default_factory=dict)
     underlying: str = "SPY"
+    model_sha256: str = ""
 
     @property
     def is_simulated(self) -> bool:

@@ -131,6 +131,7 @@ def _result(folder: Path, metrics: Metrics) -> BacktestResult:
         notes=metrics["notes"],
         baselines=_read_baselines(folder / BASELINES, metrics),
         underlying=underlying,
+        model_sha256=metrics.get("model_sha256") or "",
     )
 
 

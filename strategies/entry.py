@@ -36,6 +36,7 @@ class DeskState:
     daily_loss_reached: bool
     may_close: bool
     realised_pnl: float
+    is_halted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +129,8 @@ class EntryDecider:
         desk = rules.state_refusal(
             state.has_position, state.has_working_order, state.daily_loss_reached, valid
         )
+        if desk == Refusal.NONE and state.is_halted:
+            desk = Refusal.HALTED
         since, until = snapshot.minutes_since_open, snapshot.minutes_until_close
         if desk == Refusal.NONE and not rules.in_entry_window(since, until, self.settings.rules):
             desk = Refusal.WINDOW

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from errors import DataError
-from feeds.sessions import NEW_YORK, Nanoseconds, to_nanoseconds
+from feeds.sessions import NEW_YORK, Nanoseconds, to_nanoseconds, to_new_york
 
 COLUMNS = ("date", "time", "name", "before", "after", "action")
 
@@ -67,3 +67,12 @@ def is_blocked(ts: Nanoseconds | int, events: Sequence[Event]) -> npt.NDArray[np
         if event.blocks:
             blocked |= (ts >= event.start_ts) & (ts <= event.end_ts)
     return blocked
+
+
+def warnings(ts: int, events: Sequence[Event]) -> list[str]:
+    """A line for each warning event that covers `ts` (nanoseconds), in the order of the file."""
+    return [
+        f"{event.name}: until {to_new_york(event.end_ts):%H:%M} New York, by events.csv"
+        for event in events
+        if not event.blocks and event.start_ts <= ts <= event.end_ts
+    ]

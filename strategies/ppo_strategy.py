@@ -1,41 +1,53 @@
 """The Backtrader strategy: 8 features at every bar, a policy at decision slots, exits by rule.
 
 It works in anybody's Cerebro: one `ChainFeed`, any broker that appends `Fill`s to `order.info`, and
-a policy. docs/execution.md fixes the order of things at a snapshot.
+a policy. docs/execution.md fixes the order of things at a snapshot. The live desk gives it a gate,
+the memory of the process before, and a person's commands (`strategies.plan_strategy`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import backtrader as bt
 
+from errors import InternalError
 from feeds.quotes import is_last_minute
-from feeds.sessions import NANOSECONDS_A_MINUTE, Session
-from feeds.snapshot import ChainSnapshot, Quote
+from feeds.sessions import NANOSECONDS_A_MINUTE, to_new_york
+from feeds.snapshot import ChainSnapshot
 from settings import Settings
 from strategies import rules
 from strategies.entry import DeskState, EntryDecider, Waits
 from strategies.events import Event
 from strategies.features import feature_vector, risk_score
-from strategies.position_tracker import PositionTracker
+from strategies.plan_strategy import NOT_YET, PlanStrategy
 from strategies.recorder import RunRecorder
-from vocabulary import Action, Answer, ExitReason, Fill, Policy, Position
+from vocabulary import Action, Answer, DeskMemory, ExitReason, Policy, Position
 
 FIRST_DECISION = float("-inf")
-NOT_YET = float("inf")
-"""When an exit works that has not been sent."""
 
 
-class PPOStrategy(bt.Strategy):
+class PPOStrategy(PlanStrategy):
     """Suggests entries of a policy and carries out their plans.
 
     Params:
         policy: a `vocabulary.Policy`; required.
         settings: `Settings`; defaults and environment where None.
-        recorder: a `RunRecorder` to fill; a new one where None.
+        recorder: a `RunRecorder` to fill; a new one where None. A restarted desk gives one that
+            holds the bars of the process before.
         events: events of the calendar file.
+        gate: says why no entry may be suggested now, empty when one may; None never does.
+        memory: what the process before knew of this session; None for a fresh one.
+        on_daily_loss: called once when the daily loss is reached, with the dollars lost.
     """
 
-    params = (("policy", None), ("settings", None), ("recorder", None), ("events", ()))
+    params = (
+        ("policy", None),
+        ("settings", None),
+        ("recorder", None),
+        ("events", ()),
+        ("gate", None),
+        ("memory", None),
+        ("on_daily_loss", None),
+    )
 
     def __init__(self) -> None:
         """Wire the desk's own books to the first data, which must be a chain feed."""
@@ -44,18 +56,18 @@ class PPOStrategy(bt.Strategy):
         self.settings: Settings = self.p.settings or Settings()
         self.recorder: RunRecorder = self.p.recorder or RunRecorder(policy.actions)
         self.decider = EntryDecider(policy, self.settings, events)
-        self.tracker = PositionTracker(policy.name)
         self.feed = self.datas[0]
-        self._entry: bt.Order | None = None
-        self._exit: bt.Order | None = None
-        self._exit_works_from = NOT_YET
-        self._fills_seen: dict[int, int] = {}
-        self._session: Session | None = None
+        self._gate: Callable[[], str] | None = self.p.gate
+        self._memory: DeskMemory | None = self.p.memory
         self._slot = -1
+        self._opening = self._peak = float("nan")
+        self._lost = False
         limits = self.settings.rules
         self._slot_minutes = limits.decision_minutes
         self._loss_limit = limits.daily_loss * self.settings.capital
         self._mark_age = limits.quote_age_seconds
+        self._start_books(policy.name, self._memory)
+        self._resume_mark()
 
     def next(self) -> None:
         """One snapshot, steps 3 to 6 of docs/execution.md; the broker did 1 and 2 before."""
@@ -83,11 +95,74 @@ class PPOStrategy(bt.Strategy):
     def _open_session(self, snapshot: ChainSnapshot) -> None:
         self._session = snapshot.session
         self._waits = Waits()
+        if self._memory is not None:
+            memory, self._memory = self._memory, None
+            self._resume_session(memory)
+            return
         self._slot, self._previous = -1, FIRST_DECISION
         self._opening = self._peak = self.broker.getcash() + self.tracker.value()
         self._lost = False
         self._entry, self._exit, self._exit_works_from = None, None, NOT_YET
+        self._drawn_stop = None
         self._fills_seen.clear()
+
+    def _resume_session(self, memory: DeskMemory) -> None:
+        """Go on where the process before ended; the books are restored already."""
+        assert self._session is not None
+        known = [memory.last_ts, memory.decided_ts, memory.answered_ts, memory.skipped_ts]
+        known += [past.fill.ts for past in memory.fills]
+        if any(to_new_york(ts).date() != self._session.date for ts in known if ts is not None):
+            raise InternalError(f"the memory is not of the session {self._session.date}")
+        if memory.answered_ts is not None:
+            self._waits.answered = self._minutes(memory.answered_ts)
+        if memory.skipped_ts is not None:
+            self._waits.skipped = self._minutes(memory.skipped_ts)
+        decided = memory.decided_ts
+        self._slot = memory.slot
+        self._previous = FIRST_DECISION if decided is None else self._minutes(decided)
+        self._opening = self.broker.startingcash if memory.opening is None else memory.opening
+        self._peak = self._opening if memory.peak is None else memory.peak
+        self._lost = memory.daily_loss
+
+    def _resume_mark(self) -> None:
+        """The last known mark, from the bars of the process before; ahead of any further fill."""
+        recorder = self.recorder
+        if recorder.equity_ts and recorder.decision_ts and self.tracker.position is not None:
+            is_known = bool(recorder.features[-1, 4] == recorder.features[-1, 4])  # not NaN
+            ts = recorder.equity_ts[-1] if is_known else 0
+            self.tracker.see_value(recorder.position_value[-1], ts)
+
+    # The daily loss ------------------------------------------------------------------------------
+
+    @property
+    def daily_loss(self) -> bool:
+        """Whether the daily loss is latched: no entries until it is resumed or the day ends."""
+        return bool(self._lost)
+
+    @property
+    def opening(self) -> float:
+        """Equity that the daily loss counts from, dollars; NaN before the first bar."""
+        return self._opening
+
+    @property
+    def peak(self) -> float:
+        """Highest equity since, dollars; NaN before the first bar."""
+        return self._peak
+
+    @property
+    def equity(self) -> float:
+        """Cash and the position at its last mark, dollars."""
+        return float(self.broker.getcash()) + self.tracker.value()
+
+    @property
+    def loss_left(self) -> float:
+        """Dollars until the daily loss is reached; NaN before the first bar."""
+        return self._loss_limit - (max(self._opening, self._peak) - self.equity)
+
+    def resume_after_daily_loss(self) -> None:
+        """Lift the latch; from now on the limit counts from the present equity."""
+        self._lost = False
+        self._opening = self._peak = self.equity
 
     def _watch_equity(self, ts: int) -> None:
         """Write the equity row and watch the daily loss."""
@@ -100,8 +175,16 @@ class PPOStrategy(bt.Strategy):
             self._lost = rules.daily_loss_reached(
                 equity, self._opening, self._peak, self._loss_limit
             )
-            if self._lost and self._entry is not None:
-                self.broker.cancel(self._entry, "daily_loss")
+            if self._lost:
+                self._stop_for_the_day(max(self._opening, self._peak) - equity)
+
+    def _stop_for_the_day(self, loss: float) -> None:
+        if self._entry is not None:
+            self.broker.cancel(self._entry, "daily_loss")
+        if self.p.on_daily_loss is not None:
+            self.p.on_daily_loss(loss)
+
+    # Decisions -----------------------------------------------------------------------------------
 
     def _record_features(self, snapshot: ChainSnapshot, position: Position | None) -> None:
         """Compute this bar's features into the record."""
@@ -124,45 +207,6 @@ class PPOStrategy(bt.Strategy):
             out=self.recorder.row(snapshot.ts),
         )
 
-    def _protect(self, snapshot: ChainSnapshot, position: Position, quote: Quote) -> None:
-        """Stop and profit target of an open position without a working exit."""
-        intrinsic = position.contract.intrinsic(snapshot.spot)
-        price, multiple = position.average_price, position.stop_multiple
-        target = self.settings.rules.profit_target
-        if rules.stop_is_hit(quote.mid, intrinsic, price, multiple):
-            self._close_position(snapshot, ExitReason.STOP_LOSS)
-        elif target is not None and rules.profit_target_is_hit(quote.ask, price, target):
-            self._close_position(snapshot, ExitReason.PROFIT_TARGET)
-
-    def _close_position(self, snapshot: ChainSnapshot, reason: ExitReason) -> None:
-        for order in (self._entry, self._exit):
-            if order is not None and order.alive():
-                self.broker.cancel(order, str(reason))
-        self._exit = self._exit_order(reason, snapshot.ts)
-        self._exit_works_from = snapshot.ts
-
-    def _schedule_time_exit(self, snapshot: ChainSnapshot) -> None:
-        """Place the time exit in advance, once the entry order is done."""
-        entering = self._entry is not None and self._entry.alive()
-        if entering or self.settings.rules.hold_to_expiry:
-            return
-        at = rules.time_exit_ts(snapshot.session.close_ns, self.settings.rules)
-        self._exit = self._exit_order(ExitReason.TIME_EXIT, at, good_after=at)
-        self._exit_works_from = at
-
-    def _exit_order(self, reason: ExitReason, decided_ts: int, **terms: int) -> bt.Order:
-        position = self.tracker.position
-        assert position is not None
-        send = self.buy if position.side < 0 else self.sell
-        data = self.feed.contract(position.contract)
-        return send(
-            data=data,
-            size=position.quantity,
-            exit_reason=reason,
-            exit_decided_ts=decided_ts,
-            **terms,
-        )
-
     def _decision_row(self, snapshot: ChainSnapshot, slot: int) -> None:
         """Step 6: the first snapshot of a new slot."""
         asking = self._entry is not None and self._entry.status == bt.Order.Submitted
@@ -176,6 +220,7 @@ class PPOStrategy(bt.Strategy):
             daily_loss_reached=self._lost,
             may_close=holding and not exiting,
             realised_pnl=self.tracker.realised_pnl,
+            is_halted=self._is_halted(),
         )
         choice = self.decider.decide(
             snapshot, self._vector, float(self._risk), state, self._waits, slot, previous
@@ -190,25 +235,11 @@ class PPOStrategy(bt.Strategy):
                 suggestion=choice.suggestion,
             )
 
-    def notify_order(self, order: bt.Order) -> None:
-        """Follow our orders: fills into the books, answers into the waits."""
-        fills = order.info.get("fills") or ()
-        for fill in fills[self._fills_seen.get(order.ref, 0) :]:
-            if order.info.get("exit_reason") is None:
-                self.tracker.entry_filled(fill, order.info["suggestion"])
-            else:
-                self._exit_filled(order, fill)
-        self._fills_seen[order.ref] = len(fills)
-        if self._entry is not None and order.ref == self._entry.ref:
-            self._follow_answer(order)
-        if self._exit is not None and order.ref == self._exit.ref and not order.alive():
-            self._exit, self._exit_works_from = None, NOT_YET  # protect what is left anew
+    def _is_halted(self) -> bool:
+        return self._gate is not None and bool(self.books_fault or self._gate())
 
-    def _exit_filled(self, order: bt.Order, fill: Fill) -> None:
-        reason = order.info["exit_reason"]
-        was_working = reason is ExitReason.SETTLEMENT and fill.ts >= self._exit_works_from
-        decided_ts = order.info.get("exit_decided_ts")
-        self.tracker.exit_filled(fill, reason, decided_ts, was_working)
+    def _survives_faults(self) -> bool:
+        return self._gate is not None
 
     def _follow_answer(self, order: bt.Order) -> None:
         """Start the wait that the answer to an entry suggestion asks for."""

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from feeds.contract import TICK
 from feeds.sessions import NANOSECONDS_A_MINUTE
 from settings import RuleSettings
 
@@ -24,7 +25,11 @@ NEVER = -np.inf
 
 
 class Refusal(IntEnum):
-    """The first rule that refused an entry, in order of precedence."""
+    """The first rule that refused an entry, in order of precedence.
+
+    The last three are the live desk's: `HALTED` comes after the desk's own state and before the
+    window; `AGE` and `DRIFT` are asked at the moment of a yes alone (`recheck_refusal`).
+    """
 
     NONE = 0
     POSITION = 1
@@ -38,6 +43,9 @@ class Refusal(IntEnum):
     WAIT = 9
     QUANTITY = 10
     CAPITAL = 11
+    HALTED = 12
+    AGE = 13
+    DRIFT = 14
 
 
 REASONS = {
@@ -53,6 +61,9 @@ REASONS = {
     Refusal.WAIT: "the wait since the last suggestion is not over",
     Refusal.QUANTITY: "the risk score allows no contract",
     Refusal.CAPITAL: "the capital does not cover it",
+    Refusal.HALTED: "the desk is halted",
+    Refusal.AGE: "the quote is too old",
+    Refusal.DRIFT: "the price moved against us",
 }
 
 
@@ -163,6 +174,60 @@ def first_refusal(state: Array, market: Array, account: Array) -> Array:
     return np.where(state != 0, state, np.where(market != 0, market, account))
 
 
+def adverse_drift(side: Array, bid: Array, ask: Array, then_bid: Array, then_ask: Array) -> Array:
+    """Dollars a share that the price moved against us since then; below zero is in our favour.
+
+    A sale (`side` -1) gets the bid, a purchase pays the ask.
+    """
+    return np.where(np.asarray(side) < 0, then_bid - bid, ask - then_ask)
+
+
+def drift_is_fair(drift: Array, rules: RuleSettings) -> Array:
+    """Whether a drift in dollars is at most `drift_ticks`."""
+    return drift <= rules.drift_ticks * TICK + EPSILON
+
+
+def recheck_refusal(
+    halted: Array,
+    lost: Array,
+    since_open: Array,
+    until_close: Array,
+    blocked: Array,
+    bid: Array,
+    ask: Array,
+    age_seconds: Array,
+    drift: Array,
+    required: Array,
+    available: Array,
+    r: RuleSettings,
+) -> Array:
+    """What still holds back an entry at the moment of a yes, with the freshest quote.
+
+    Args:
+        halted, lost: whether the desk is halted, and the latched daily loss.
+        since_open, until_close: exact minutes now.
+        blocked: whether a scheduled event blocks entries now.
+        bid, ask: dollars a share now.
+        age_seconds: live age of that quote.
+        drift: `adverse_drift` since the suggestion, dollars a share.
+        required, available: dollars of margin, and of capital for it.
+        r: the rules.
+
+    Returns `Refusal` codes: the desk's state first, then the market, the quote's age, the drift
+    and the capital.
+    """
+    is_late = until_close <= (0.0 if r.hold_to_expiry else r.time_exit_minutes)
+    code = np.where(required <= available + 1e-6, Refusal.NONE, Refusal.CAPITAL)
+    code = np.where(drift_is_fair(drift, r), code, Refusal.DRIFT)
+    market = market_refusal(since_open, until_close, blocked, bid, ask, r)
+    fresh = np.where(age_seconds <= r.quote_age_seconds, Refusal.NONE, Refusal.AGE)
+    code = np.where(fresh != 0, fresh, np.where(market == 0, code, market))
+    timed = (market == Refusal.WINDOW) | (market == Refusal.EVENT)
+    code = np.where(is_late, Refusal.WINDOW, np.where(timed, market, code))
+    code = np.where(lost, Refusal.DAILY_LOSS, code)
+    return np.where(halted, Refusal.HALTED, code)
+
+
 def time_exit_ts(close_ns: int, rules: RuleSettings) -> int:
     """The instant of the time exit of a session that closes at `close_ns` (nanoseconds)."""
     return close_ns - round(rules.time_exit_minutes * NANOSECONDS_A_MINUTE)
@@ -175,6 +240,20 @@ def stop_is_hit(mid: Array, intrinsic: Array, entry_price: Array, multiple: Arra
     """
     level = multiple * entry_price - EPSILON
     return (mid >= level) | (intrinsic >= level)
+
+
+def stop_fault(price: float, present: float, value: float) -> str:
+    """Why a short's stop cannot be drawn in to `price`; empty where it can.
+
+    `present` is the stop in force, `value` what the option is worth now; dollars a share.
+    """
+    if not (price > 0 and np.isfinite(price)):
+        return f"{price:g} is no price"
+    if price >= present - EPSILON:
+        return f"the stop is at ${present:.2f} already: it can only come nearer"
+    if value >= price - EPSILON:
+        return f"the option is worth ${value:.2f} now: a stop at ${price:.2f} is hit already"
+    return ""
 
 
 def profit_target_is_hit(ask: Array, entry_price: Array, target: float | None) -> Array:

@@ -116,11 +116,16 @@ class CommissionSeen:
 
 @dataclass(frozen=True, slots=True)
 class ErrorSeen:
-    """An error or warning; `order_id` is -1 where it belongs to no order or request."""
+    """An error or warning; `order_id` is -1 where it belongs to no order or request.
+
+    Code 0 is the link's own: nothing left for the gateway. `order_ref` then names the ticket, which
+    may be a new order that never had an id (`order_id` 0).
+    """
 
     order_id: int
     code: int
     message: str
+    order_ref: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,8 +24,16 @@ LONGEST_PERIOD = 60
 class BarClock:
     """Which bars of a session are due. Instants are nanoseconds since 1970 UTC."""
 
-    def __init__(self, session: Session, period_seconds: int, by_watermark: bool = False) -> None:
+    def __init__(
+        self,
+        session: Session,
+        period_seconds: int,
+        by_watermark: bool = False,
+        after: int | None = None,
+    ) -> None:
         """Bars of `session` every `period_seconds`, by the wall clock or by the data's watermark.
+
+        By the watermark, bars at or before `after` were given by an earlier clock.
 
         Raises `SettingError` unless the period is a whole number of seconds from 1 to 60.
         """
@@ -39,6 +47,8 @@ class BarClock:
         self._last_bar = -(-self._length // self._period)
         self._given: int | None = None  # number of the newest bar given; None before the first look
         self._seen: int | None = None  # the watermark: the newest stamp of any data
+        if by_watermark and after is not None and after >= session.open_ns:
+            self._given = self._number_at(after)
 
     @property
     def is_over(self) -> bool:
@@ -122,7 +132,7 @@ class BarMaker:
     def __init__(
         self, book: ChainBook, clock: BarClock, takers: Sequence[Callable[[ChainDay], object]]
     ) -> None:
-        """`takers` get every row in this order: a `LiveFeed.put` first, a recorder's `add` last."""
+        """`takers` get every row in this order: a recorder's `add` first, a `LiveFeed.put` last."""
         self.book = book
         self.clock = clock
         self.takers = tuple(takers)

@@ -12,7 +12,7 @@ A book belongs to one thread: the one that receives the quotes. What leaves it a
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, time, timedelta
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,21 +22,9 @@ from feeds.chain import ChainDay, Integers, Sizes, chain_day
 from feeds.contract import Contract, Right
 from feeds.live.counts import QuoteCounts
 from feeds.live.spot import SpotBook
+from feeds.live.standing import NEVER, QuoteAges, StandingQuote
 from feeds.quotes import UNLIMITED_SIZE
 from feeds.sessions import NEW_YORK, Floats, Nanoseconds, Session, to_nanoseconds
-
-NEVER = np.iinfo(np.int64).min // 2
-"""The stamp of a quote that has not come yet; half of the range, so that ages do not overflow."""
-
-
-class QuoteAges(NamedTuple):
-    """Seconds since the exchange's stamp and since the last proof of life, both [2, K].
-
-    Infinite where there is no quote, negative for a stamp ahead of the clock.
-    """
-
-    market: Floats
-    live: Floats
 
 
 class ChainBook:
@@ -106,11 +94,7 @@ class ChainBook:
     ) -> bool:
         """Take one quote (stamp in nanoseconds UTC, dollars, contracts); False if it is refused."""
         counts = self.counts
-        if (
-            not self._first_ns <= ts < self._end_ns
-            or contract.expiration != self.session.date
-            or contract.underlying != self.underlying
-        ):
+        if not self._first_ns <= ts < self._end_ns or self._is_foreign(contract):
             counts.foreign += 1
             return False
         k = self._index.get(contract.strike_thousandths)
@@ -237,6 +221,25 @@ class ChainBook:
 
         return QuoteAges(seconds(self._quoted_ts), seconds(self._proof()))
 
+    def standing(self, contract: Contract, ts: int, proved_ts: int = NEVER) -> StandingQuote | None:
+        """The quote of a contract as it is now, however old; None where none ever came.
+
+        `ts` is market time (nanoseconds UTC), for spot. `proved_ts`: all that is streamed stood
+        then, whatever the messages of the stream prove.
+        """
+        if self._is_foreign(contract) or contract.strike_thousandths not in self._index:
+            return None
+        place = self._place(contract)
+        if self._quoted_ts[place] == NEVER:
+            return None
+        proof = int(self._proof()[place])
+        if self._streamed[place]:
+            proof = max(proof, proved_ts)
+        bid, ask = quotes.clean(self._bid[place], self._ask[place])
+        sizes = int(self._bid_size[place]), int(self._ask_size[place])
+        stamp, spot = int(self._quoted_ts[place]), self._spot.now(ts)
+        return StandingQuote(stamp, proof, float(bid), float(ask), *sizes, spot)
+
     def snapshot(self, ts: int) -> ChainDay:
         """The chain at `ts` (nanoseconds UTC, within the session) as a day of one row.
 
@@ -272,6 +275,9 @@ class ChainBook:
         """[2, K] when each quote was last known to stand."""
         streamed = np.maximum(self._alive_ts, self._stream_ts)
         return np.where(self._streamed, streamed, self._alive_ts)
+
+    def _is_foreign(self, contract: Contract) -> bool:
+        return (contract.expiration, contract.underlying) != (self.session.date, self.underlying)
 
     def _place(self, contract: Contract) -> tuple[Right, int]:
         return contract.right, self._index[contract.strike_thousandths]

@@ -6,16 +6,15 @@ and brokers run on it unchanged.
 """
 
 import threading
-from contextlib import suppress
-from enum import Enum
-from queue import Empty, Full, Queue
-from typing import Any
+import time
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from errors import DataError
 from feeds.chain import ChainDay
 from feeds.chain_data import ChainData, date_numbers
+from feeds.live.row_queue import Item, RowQueue, Signal
 from feeds.sessions import Session
 from feeds.snapshot import ChainSnapshot
 
@@ -26,12 +25,12 @@ _PATIENCE = 0.1
 """Seconds after which a producer that waits for room looks whether the feed was stopped."""
 
 
-class Signal(Enum):
-    """What a queue may hold beside rows."""
+class _Pace(NamedTuple):
+    """From the bar `ts` (nanoseconds) and `since` (monotonic) on, market seconds a wall second."""
 
-    WAKE = "wake"
-    DISCONNECTED = "disconnected"
-    END = "end"
+    ts: int
+    since: float
+    rate: float
 
 
 class LiveFeed(ChainData):
@@ -59,7 +58,8 @@ class LiveFeed(ChainData):
         self.newest_only = newest_only
         self.skipped = 0
         self.close_sources: dict[Session, str] = {}
-        self._rows: Queue[ChainDay | Signal] = Queue(most_rows)
+        self._rows = RowQueue(most_rows)
+        self._pace: _Pace | None = None
         self._closes: dict[Session, tuple[float, str]] = {}
         self._snapshot: ChainSnapshot | None = None
         self._ended = False
@@ -80,9 +80,29 @@ class LiveFeed(ChainData):
         self._put(Signal.END)
 
     def wake(self) -> None:
-        """End Cerebro's wait now, so that answers and deadlines are looked at without delay."""
-        with suppress(Full):  # with rows waiting it is awake
-            self._rows.put_nowait(Signal.WAKE)
+        """Give Cerebro a turn without a bar now, so that answers and deadlines are looked at.
+
+        Where rows wait, its turn is behind them and before any row that comes later.
+        """
+        self._rows.wake()
+
+    def pace(self, rate: float | None) -> None:
+        """Show no bar sooner than `rate` market seconds a wall second allow, from the current bar.
+
+        0 shows none, None shows each as it comes. Wake tokens pass. Before the first bar there is
+        nothing to count from, and every bar is shown.
+        """
+        now = self._snapshot
+        if rate is None or now is None:
+            self._pace = None
+        else:
+            self._pace = _Pace(now.ts, time.monotonic(), rate)
+        self._rows.wake()
+
+    @property
+    def waiting(self) -> int:
+        """Rows that are no bars yet."""
+        return self._rows.rows
 
     def set_official_close(self, session: Session, price: float, source: str) -> None:
         """Tell the price (dollars) at which positions of `session` settle, and where it is from.
@@ -108,8 +128,8 @@ class LiveFeed(ChainData):
         return True
 
     def haslivedata(self) -> bool:
-        """Whether something waits."""
-        return not self._rows.empty()
+        """Whether something waits that is due."""
+        return self._rows.has_something(self._is_due)
 
     def snapshot(self) -> ChainSnapshot:
         """The chain at the current bar. Raises `DataError` before the first one."""
@@ -141,15 +161,13 @@ class LiveFeed(ChainData):
         return None
 
     def _next_row(self) -> ChainDay | None:
-        """The row to show, after at most `qcheck` seconds; None for a signal or nothing."""
+        """The row to show, after at most `qcheck` seconds; None for a wake token or nothing."""
         found: ChainDay | None = None
         wait = self._qcheck
-        while not self._ended:
-            try:
-                item = self._rows.get(timeout=wait)
-            except Empty:
-                break
+        while not self._ended and (item := self._rows.take(wait, self._is_due)) is not None:
             wait = 0.0
+            if item is Signal.WAKE and found is None:
+                break  # a turn of its own, whatever stands behind it
             if isinstance(item, Signal):
                 self._heed(item)
             elif self._is_late(item, found):
@@ -160,6 +178,12 @@ class LiveFeed(ChainData):
             if found is not None and (not self.newest_only or _is_close(found)):
                 break
         return found
+
+    def _is_due(self, row: ChainDay) -> bool:
+        if self._pace is None:
+            return True
+        ts, since, rate = self._pace
+        return int(row.ts[0]) - ts <= (time.monotonic() - since) * rate * 1e9
 
     def _heed(self, signal: Signal) -> None:
         if signal is Signal.DISCONNECTED:
@@ -184,10 +208,9 @@ class LiveFeed(ChainData):
         elif not _is_close(row):  # then nobody need quote any more
             self.put_notification(self.DISCONNECTED)
 
-    def _put(self, item: ChainDay | Signal) -> bool:
+    def _put(self, item: Item) -> bool:
         while not self._stopped.is_set():
-            with suppress(Full):
-                self._rows.put(item, timeout=_PATIENCE)
+            if self._rows.put(item, _PATIENCE):
                 return True
         return False
 

@@ -5,6 +5,7 @@ and handed to the operating system at once, so that a killed process loses nothi
 was writing; the disk is waited for once a minute. A torn end is found by its checksum and cut off.
 """
 
+import errno
 import os
 import struct
 import zlib
@@ -66,15 +67,28 @@ class RowFile:
         self._synced_ts = 0
 
     def append(self, row: ChainDay) -> None:
-        """Write the one row of `row` (T = 1). Prices off the cent are left out and counted."""
+        """Write the one row of `row` (T = 1). Prices off the cent are left out and counted.
+
+        Raises `OSError` where the disk is full; the file is as before then.
+        """
         content, dropped = _encode(row)
-        self.off_cent += dropped
         packed = zlib.compress(content, _FASTEST)
-        self._file.write(_FRAME.pack(len(packed), zlib.crc32(packed)) + packed)
+        self._write(_FRAME.pack(len(packed), zlib.crc32(packed)) + packed)
+        self.off_cent += dropped
         ts = int(row.ts[0])
         if ts - self._synced_ts >= NANOSECONDS_A_MINUTE:
             os.fsync(self._file.fileno())
             self._synced_ts = ts
+
+    def _write(self, frame: bytes) -> None:
+        """All of a frame, or nothing of it: half a frame would hide all that follow."""
+        end = os.fstat(self._file.fileno()).st_size
+        try:
+            if self._file.write(frame) != len(frame):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self.path))
+        except OSError:
+            self._file.truncate(end)
+            raise
 
     def close(self) -> None:
         """Close the file; twice does no harm."""

@@ -82,6 +82,11 @@ class SpotBook:
         self._last = price
         return Spot(price, source, self._value("bid", ts), self._value("ask", ts))
 
+    def now(self, ts: int) -> float:
+        """Spot between bars: the first source of `ORDER` within its age, else the last known."""
+        price, _ = self._told_price(ts)
+        return self._last if np.isnan(price) else price
+
     def _told_price(self, ts: int) -> tuple[float, str]:
         for kind in ORDER:
             told = self._fresh(kind, ts)

@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Callable
 from datetime import datetime
+from typing import NamedTuple
 
 import requests
 
@@ -13,8 +14,16 @@ from feeds.sessions import to_nanoseconds
 ASKING_SECONDS = 2.0
 
 
-def market_clock(url: str) -> Callable[[], int]:
-    """The clock of the terminal at `url`: a function that gives nanoseconds since 1970 UTC.
+class MarketTime(NamedTuple):
+    """The time of a terminal: nanoseconds since 1970 UTC, and how fast it goes."""
+
+    now: Callable[[], int]
+    speed: float
+    is_simulated: bool
+
+
+def market_time(url: str) -> MarketTime:
+    """The time of the terminal at `url`.
 
     A simulated terminal says at /simulator what time it has there and how fast it goes; the real
     one knows no such page, and its time is ours. Raises `SettingError` for a simulated terminal
@@ -26,9 +35,16 @@ def market_clock(url: str) -> Callable[[], int]:
     except (requests.RequestException, ValueError):
         told = None
     if not isinstance(told, dict) or not {"time", "speed"} <= told.keys():
-        return time.time_ns
+        return MarketTime(time.time_ns, 1.0, is_simulated=False)
     start, speed = to_nanoseconds(datetime.fromisoformat(told["time"])), float(told["speed"])
     if math.isinf(speed):
         raise SettingError(f"{url} simulates at full speed: start it with --speed 1, say")
     since = time.monotonic_ns()
-    return lambda: start + round((time.monotonic_ns() - since) * speed)
+    return MarketTime(
+        lambda: start + round((time.monotonic_ns() - since) * speed), speed, is_simulated=True
+    )
+
+
+def market_clock(url: str) -> Callable[[], int]:
+    """The clock of the terminal at `url`: `market_time` without the rest."""
+    return market_time(url).now

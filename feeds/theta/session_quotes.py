@@ -181,7 +181,7 @@ class SessionReader:
         except NoSubscriptionError:
             self.bars_allowed = False
             return none
-        return _ended_bars(table).of(session)
+        return ended_bars(table).of(session)
 
 
 def unsound(day: ChainDay, quality: SessionQuality) -> str:
@@ -252,7 +252,7 @@ def _prices_at(ts: Nanoseconds, told: OptionGreeks) -> Floats:
     return np.where(known[place] == ts, price[place], np.nan)
 
 
-def _ended_bars(table: StockBars) -> Bars:
+def ended_bars(table: StockBars) -> Bars:
     """Theta's minute bars by time, stamped with their end; those without a trade are left out."""
     traded = np.isfinite(table.close)
     order = np.flatnonzero(traded)[np.argsort(table.ts[traded], kind="stable")]

@@ -3,6 +3,7 @@
 All methods but the properties belong to the thread of the book.
 """
 
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
@@ -13,9 +14,35 @@ from feeds.theta.stream_events import QuoteEvent, StreamState
 from feeds.theta.stream_frames import Instrument
 from feeds.theta.stream_protocol import NEW_SUBSCRIPTIONS
 from feeds.theta.strike_window import StrikeWindow
+from feeds.theta.tiers import Tiers
 
 _DOWN = (StreamState.OFFLINE, StreamState.UPSTREAM_DOWN, StreamState.QUIET)
 """States in which quotes may change unseen."""
+
+
+def streamed_chain(
+    ws_url: str,
+    book: ChainBook,
+    tiers: Tiers,
+    wake: Callable[[], None],
+    *,
+    strikes_each_side: int | None,
+    period_seconds: float,
+    quiet_seconds: float,
+) -> "StreamedChain | None":
+    """The stream of the book's chain at `ws_url`; None where the account has none.
+
+    `period_seconds` and `quiet_seconds` as in `ThetaStream`, `strikes_each_side` of spot, None is
+    all. Raises `SettingError` for an address that is none.
+    """
+    if not (tiers.chain_quotes and tiers.implied_volatility):
+        return None
+    day, symbol = book.session.date, book.underlying
+    stream = ThetaStream(
+        ws_url, day, wake=wake, period_seconds=period_seconds, quiet_seconds=quiet_seconds
+    )
+    window = StrikeWindow(symbol, day, strikes_each_side)
+    return StreamedChain(stream, book, window, (symbol,) if tiers.stock_quotes else ())
 
 
 class StreamedChain:
@@ -56,13 +83,35 @@ class StreamedChain:
         """Whether the account may not stream any of it."""
         return self._stream.status().state is StreamState.REFUSED
 
+    @property
+    def is_down(self) -> bool:
+        """Whether quotes may change unseen now."""
+        return self._stream.status().state in _DOWN
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether the socket and the terminal's own connection stand, whatever is quoted."""
+        return self._stream.status().state not in (StreamState.OFFLINE, StreamState.UPSTREAM_DOWN)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether everything that was chosen is acknowledged, or refused for good."""
+        told = self._stream.status()
+        count = len(self._contracts) + len(self._stocks)
+        answered = told.acknowledged + len(told.refused)
+        return bool(self._contracts) and told.wanted == count == answered
+
     def drain(self) -> list[QuoteEvent]:
         """New quotes by exchange time. Raises `InternalError` where the stream's thread failed."""
         return self._stream.drain()
 
-    def choose(self, spot: float) -> None:
-        """Stream the strikes around `spot` (dollars); the book must know some strikes."""
-        wanted = self._window.around(spot, self._book.strikes)
+    def choose(self, spot: float, watched: tuple[Contract, ...] = ()) -> None:
+        """Stream the strikes around `spot` (dollars), and `watched` wherever spot went.
+
+        The book must know some strikes.
+        """
+        around = self._window.around(spot, self._book.strikes)
+        wanted = tuple(dict.fromkeys((*watched, *around)))
         if wanted != self._contracts:
             self._book.unsubscribed(set(self._contracts).difference(wanted))
             self._contracts = wanted

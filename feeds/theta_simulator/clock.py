@@ -24,8 +24,9 @@ class MarketClock:
     ) -> None:
         """Begins at `start` (nanoseconds). Raises `SettingError` for a speed below 0 or NaN."""
         self._wall = wall
-        self._anchor = start, wall()
         self._speed = _checked(speed)
+        self._stands = False
+        self._anchor = start, wall(), self._rate()
 
     @property
     def speed(self) -> float:
@@ -34,7 +35,7 @@ class MarketClock:
 
     @property
     def runs(self) -> bool:
-        """Whether it moves by itself."""
+        """Whether it moves by itself, or would if it were not told to stand."""
         return 0 < self._speed < math.inf
 
     @property
@@ -44,18 +45,26 @@ class MarketClock:
 
     def now(self) -> int:
         """Market time in nanoseconds since 1970 UTC."""
-        start, since = self._anchor
-        return start + round((self._wall() - since) * self._speed * 1e9) if self.runs else start
+        start, since, rate = self._anchor
+        return start + round((self._wall() - since) * rate * 1e9) if rate else start
 
     def set(self, ts: int) -> None:
         """Go on from `ts` nanoseconds."""
-        self._anchor = ts, self._wall()
+        self._anchor = ts, self._wall(), self._rate()
 
     def set_speed(self, speed: float) -> None:
         """Go on from now at another speed. Raises `SettingError` as the constructor."""
-        speed = _checked(speed)
+        self._speed = _checked(speed)
         self.set(self.now())
-        self._speed = speed
+
+    def stand(self, still: bool) -> None:
+        """Stand still at the present instant, or go on from it."""
+        if still != self._stands:
+            self._stands = still
+            self.set(self.now())
+
+    def _rate(self) -> float:
+        return self._speed if self.runs and not self._stands else 0.0
 
 
 def _checked(speed: float) -> float:

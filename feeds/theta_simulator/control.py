@@ -59,7 +59,7 @@ def control_routes(
             streaming.jumped()
         if "speed" in wishes:
             terminal.clock.set_speed(float(wishes["speed"]))
-            streaming.jumped()
+            streaming.speed_changed()
         for _ in range(int(wishes.get("step", 0))):
             await streaming.step()
         return state()

@@ -3,7 +3,7 @@
 import asyncio
 import socket
 import threading
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from datetime import date, datetime
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -13,7 +13,7 @@ from starlette.applications import Starlette
 from starlette.routing import WebSocketRoute
 
 from errors import SettingError
-from feeds.sessions import to_nanoseconds
+from feeds.sessions import to_nanoseconds, to_new_york
 from feeds.source import ChainSource
 from feeds.theta_simulator.clock import MarketClock
 from feeds.theta_simulator.control import control_routes
@@ -63,6 +63,8 @@ class SimulatedTerminal:
         largest_streams: int | None = None,
         queue_length: int = 16,
         outbox: int = 65_536,
+        lossless: bool = False,
+        may_go: Callable[[], bool] = lambda: True,
     ) -> None:
         """Nothing is bound yet.
 
@@ -75,7 +77,7 @@ class SimulatedTerminal:
             faults: names as in `feeds.theta_simulator.faults.FAULTS`.
             json_shape: of the account: grouped, columnar or flat.
             snapshot_memory, second_client, permission_code, chain_snapshots, largest_streams,
-                queue_length, outbox: as in `feeds.theta_simulator.terminal.Terminal`.
+                queue_length, outbox, lossless, may_go: see `feeds.theta_simulator.terminal`.
             zero_at_open, spread_quotes: as in `feeds.theta_simulator.tape.tape`.
 
         Raises `SettingError` for an unknown tier, fault or date.
@@ -94,6 +96,8 @@ class SimulatedTerminal:
             queue_length=queue_length,
             largest_streams=largest_streams,
             outbox=outbox,
+            lossless=lossless,
+            may_go=may_go,
         )
         self._ports = http_port, ws_port
         self._sockets: list[socket.socket] = []
@@ -166,6 +170,13 @@ class SimulatedTerminal:
         """Market time in nanoseconds since 1970 UTC."""
         return self.terminal.clock.now()
 
+    @property
+    def is_over(self) -> bool:
+        """Whether the last row of its session has been sent."""
+        played = self._streaming.played
+        tape = self.terminal.market.tape(to_new_york(played).date())
+        return tape is None or tape.next_instant(played) is None
+
     def set_time(self, moment: datetime | int) -> None:
         """Jump to a tz-aware time or nanoseconds; news in between are not sent."""
         self._ask(self._jump(moment if isinstance(moment, int) else to_nanoseconds(moment)))
@@ -236,7 +247,7 @@ class SimulatedTerminal:
 
     async def _change_speed(self, speed: float) -> None:
         self.terminal.clock.set_speed(speed)
-        self._streaming.jumped()
+        self._streaming.speed_changed()
 
     def _ask(self, work: Coroutine[Any, Any, Result]) -> Result:
         """Do something in the server's thread and wait for it."""

@@ -19,7 +19,12 @@ from feeds.theta_simulator.tape import Tape
 from feeds.theta_simulator.terminal import DATA_FAULTS, Terminal
 
 HEARTBEAT_SECONDS = 1.0
-TICK_SECONDS = 0.02
+TICK_SECONDS, SLOW_TICK_SECONDS = 0.02, 0.05
+"""How often news are sent while time runs: seldom where it is no faster than the wall's."""
+
+HELD_TICK_SECONDS = 0.002
+"""Time that waits for its user goes on soon after it may."""
+
 SETTLED_SECONDS = 0.3
 """At the greatest speed time begins to run so long after the last request: all have subscribed."""
 
@@ -186,9 +191,13 @@ class Streaming:
         clock = self._terminal.clock
         while True:
             self._changed.clear()
-            if clock.runs:
+            held = bool(clock.speed) and not self._terminal.may_go()
+            clock.stand(held)
+            if held:
+                await self._pause(HELD_TICK_SECONDS)
+            elif clock.runs:
                 await self.play(clock.now())
-                await self._pause(TICK_SECONDS)
+                await self._pause(TICK_SECONDS if clock.speed > 1 else SLOW_TICK_SECONDS)
             elif clock.speed and self._is_settled():
                 if await self.step() is None:
                     await self._pause(None)
@@ -209,6 +218,15 @@ class Streaming:
         """Time was set: what lay between is not sent."""
         self._played = self._terminal.clock.now()
         self._changed.set()
+
+    def speed_changed(self) -> None:
+        """Time goes on at another speed, nothing lies between."""
+        self._changed.set()
+
+    @property
+    def played(self) -> int:
+        """The news up to this instant (nanoseconds) were sent, or are being sent."""
+        return self._played
 
     async def play(self, until: int) -> None:
         """Send the news up to `until` (nanoseconds)."""
@@ -233,7 +251,7 @@ class Streaming:
                 await self._send(burst)
 
     async def _send(self, frames: Iterable[Frame]) -> None:
-        """Put a burst into the outbox; a client that does not read loses it when time runs."""
+        """Put a burst into the outbox; who does not read loses it when time runs, or delays it."""
         faults, client = self._terminal.faults, self._client
         texts = [frame.text for frame in frames]
         if client is None or faults.disconnected or {"silent", "hung"} & set(faults.names):
@@ -246,7 +264,7 @@ class Streaming:
             self._frames += 1
             if "malformed" in faults and self._frames % MALFORMED_EVERY == 0:
                 text = text[: len(text) // 2]
-            if not self._terminal.clock.runs:
+            if self._terminal.lossless or not self._terminal.clock.runs:
                 await client.put(text)
             elif client.outbox.full():
                 self._terminal.count("frames dropped")

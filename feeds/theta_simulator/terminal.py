@@ -1,5 +1,6 @@
 """What REST and WebSocket share: market, clock, subscription, faults, and the terminal's state."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -32,6 +33,8 @@ class Terminal:
         queue_length: requests that wait for a slot before others are answered 429.
         largest_streams: fewer contracts than the subscription would stream, None for its own.
         outbox: frames that wait for a client that reads slowly before others are dropped.
+        lossless: a client that reads slowly delays the market's news instead of losing frames.
+        may_go: market time stands still while this says no.
         streaming_began: whether a first streaming request was made.
         frozen_at: market time at which snapshots stand still, None while they do not.
     """
@@ -48,6 +51,8 @@ class Terminal:
     queue_length: int = 16
     largest_streams: int | None = None
     outbox: int = 65_536
+    lossless: bool = False
+    may_go: Callable[[], bool] = lambda: True
     streaming_began: bool = False
     frozen_at: int | None = None
     counts: dict[str, int] = field(default_factory=dict)

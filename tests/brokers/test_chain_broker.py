@@ -22,8 +22,9 @@ from market import (
 from brokers.chain_broker import ChainBroker
 from feeds.chain_feed import ChainFeed
 from feeds.contract import Right
+from feeds.live.live_feed import LiveFeed
 from settings import FillSettings, Settings
-from vocabulary import ExitReason, Fill
+from vocabulary import DeskMemory, ExitReason, Fill, PastFill
 
 Step = Callable[["Trader"], Any]
 
@@ -325,3 +326,59 @@ def test_every_way_to_run_gives_the_same_fills(run: dict[str, bool]) -> None:
     usual, other = trade(market(), steps), trade(market(), steps, **run)
     assert [fills_of(order) for order in usual.orders] == [fills_of(o) for o in other.orders]
     assert usual.worth == other.worth
+
+
+# --- restored ------------------------------------------------------------------------------------
+
+
+def past(side: int, quantity: int, price: float, minute: float, **exit_: Any) -> PastFill:
+    ts = SESSION.open_ns + round(minute * 60e9)
+    fill = Fill(contract(), side, quantity, price, 1.4, ts, 628.2, price)
+    return PastFill(fill, **exit_)
+
+
+def restored(feed: Any, memory: DeskMemory, *leaving: Any) -> Trader:
+    broker = ChainBroker(80_000)
+    broker.restore(memory, *leaving)
+    cerebro = bt.Cerebro(stdstats=False, quicknotify=True)
+    cerebro.adddata(feed)
+    cerebro.setbroker(broker)
+    cerebro.addstrategy(Trader, steps={})
+    ran: Trader = cerebro.run()[0]
+    return ran
+
+
+def test_cash_and_position_of_the_process_before_are_there_at_once() -> None:
+    broker = ChainBroker(80_000)
+    broker.restore(DeskMemory(fills=(past(-1, 2, 1.25, 31), past(+1, 1, 0.5, 40))))
+    assert broker.getcash() == 80_000 + 250 - 1.4 - 50 - 1.4
+    assert broker.getvalue() == broker.getcash() - 125
+
+
+def test_a_restored_position_is_settled_where_the_first_bar_is_the_last() -> None:
+    made = market(np.array([389.0]), 627.0)
+    memory = DeskMemory(fills=(past(-1, 2, 1.25, 31),))
+    ran = restored(ChainFeed([made.day()]), memory, ExitReason.TIME_EXIT, SESSION.close_ns - 1)
+    assert [status for status, _ in ran.told] == ["Accepted", "Completed", "Canceled"]
+    assert ran.broker.getcash() == pytest.approx(80_000 + 250 - 1.4 - 200)
+    assert ran.broker.positions == {}
+
+
+def test_a_restored_position_waits_for_the_first_bar_of_a_live_feed() -> None:
+    feed, made = LiveFeed(newest_only=False), market()
+    feed.wake()  # loops without a bar come first
+    feed.put(made.day().row(60))
+    feed.set_official_close(SESSION, 628.2013, "end-of-day")
+    feed.put(made.day().row(390))
+    feed.end()
+    ran = restored(feed, DeskMemory(fills=(past(-1, 1, 1.25, 31),)), ExitReason.MANUAL, 0)
+    assert [status for status, _ in ran.told] == ["Accepted", "Completed"]
+    mid = made.ask[60, PUT, 8]
+    assert ran.broker.getcash() == pytest.approx(80_000 + 125 - 1.4 - 100 * mid - 1.05)
+
+
+def test_a_restored_desk_that_was_flat_has_its_cash_and_nothing_else() -> None:
+    leave = {"exit_reason": ExitReason.STOP_LOSS, "exit_decided_ts": 5}
+    memory = DeskMemory(fills=(past(-1, 1, 1.0, 31), past(+1, 1, 3.0, 40, **leave)))
+    ran = restored(ChainFeed([market().day()]), memory)
+    assert ran.told == [] and ran.broker.getcash() == pytest.approx(80_000 - 200 - 2.8)

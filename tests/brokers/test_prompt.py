@@ -1,11 +1,12 @@
 """The prompt reads as the design document shows it, to the letter."""
 
+from dataclasses import replace
 from datetime import date, datetime
 
-from brokers.prompt import suggestion_text
+from brokers.prompt import plan_text, suggestion_text
 from feeds.contract import Contract, Right
 from feeds.sessions import NEW_YORK, to_nanoseconds
-from vocabulary import Action, ExitReason, Suggestion
+from vocabulary import Action, ExitReason, Plan, Suggestion
 
 DAY = date(2026, 7, 17)
 ASKED = datetime(2026, 7, 17, 11, 7, 30, tzinfo=NEW_YORK)
@@ -48,3 +49,61 @@ def test_an_exit_says_why() -> None:
     text = suggestion_text(suggestion(ExitReason.STOP_LOSS, side=1))
     assert "TRADE SUGGESTION (EXIT: stop_loss)" in text
     assert "Action: BUY 1 SPY 628 PUT" in text
+
+
+PLAN = Plan(
+    limit=2.40,
+    worst_price=2.32,
+    credit=240.0,
+    stop_price=7.20,
+    stop_loss=480.0,
+    time_exit_ts=to_nanoseconds(ASKED.replace(hour=15, minute=45, second=0)),
+    pnl_up=240.0,
+    pnl_down=-388.5,
+    margin=62_800.0,
+)
+
+
+def test_the_plan_says_in_dollars_what_one_yes_agrees_to() -> None:
+    text = plan_text(
+        replace(suggestion(), plan=PLAN),
+        stop_at_broker=9.0,
+        seconds=60.0,
+        warnings=["FOMC at 2:00 PM"],
+    )
+    assert text == (
+        "PLAN (one yes agrees to all of it)\n"
+        "  Entry           sell 1 at $2.40, never below $2.32\n"
+        "  Credit          $240.00\n"
+        "  Stop            at $7.20, loses $480.00\n"
+        "  At expiry       SPY +1 %: +$240.00   SPY -1 %: -$388.50\n"
+        "  Margin          $62,800.00\n"
+        "  Time exit       03:45 PM New York\n"
+        "  Protection      a stop order rests at the broker at $9.00\n"
+        "  Answer within   60 s\n"
+        "  ! FOMC at 2:00 PM"
+    )
+
+
+def test_a_plan_without_a_stop_at_the_broker_says_so() -> None:
+    text = plan_text(replace(suggestion(), plan=replace(PLAN, time_exit_ts=None)))
+    assert "this desk alone: no stop order rests at the broker" in text
+    assert "none: held to expiry" in text
+    assert "Answer within" not in text
+
+
+def test_a_purchase_reads_as_one() -> None:
+    text = plan_text(replace(suggestion(side=1), plan=PLAN))
+    assert "buy 1 at $2.40, never above $2.32" in text
+    assert "Cost " in text and "Credit" not in text
+
+
+def test_an_exit_tells_what_it_costs_about() -> None:
+    text = plan_text(suggestion(ExitReason.STOP_LOSS, side=1), seconds=60.0)
+    assert text == (
+        "EXIT (stop_loss)\n"
+        "  Closes          1 of the open position\n"
+        "  Costs           about $245.00"
+    )
+    blind = plan_text(replace(suggestion(ExitReason.STOP_LOSS, side=1), ask=float("nan")))
+    assert "unknown: no quote" in blind

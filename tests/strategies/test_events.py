@@ -7,7 +7,7 @@ import pytest
 from market import SESSION, at
 
 from errors import DataError
-from strategies.events import is_blocked, read_events
+from strategies.events import Event, is_blocked, read_events, warnings
 
 HEADER = "date,time,name,before,after,action\n"
 FOMC = "2026-10-30,14:00,FOMC statement,15,45,block\n"
@@ -71,3 +71,11 @@ def test_other_columns_and_a_missing_file_are_one_clear_line(tmp_path: Path) -> 
         read_events(events_file(tmp_path, "when,what\n"))
     with pytest.raises(DataError, match=r"cannot read the events file .*No such file"):
         read_events(tmp_path / "none.csv")
+
+
+def test_warning_events_are_told_while_they_count_and_block_nothing() -> None:
+    warns = Event("CPI", 1_000, 2_000, False)
+    blocks = Event("FOMC", 1_000, 2_000, True)
+    assert warnings(999, [warns, blocks]) == warnings(2_001, [warns, blocks]) == []
+    (line,) = warnings(1_500, [warns, blocks])
+    assert line.startswith("CPI: until ") and line.endswith("New York, by events.csv")

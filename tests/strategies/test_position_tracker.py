@@ -1,5 +1,6 @@
 """The desk's own books: partial fills, averages, marks, and what a round trip earned."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import strategies as some
 from market import contract
 
 from strategies.position_tracker import PositionTracker
-from vocabulary import Action, ExitReason, Fill, Suggestion
+from vocabulary import Action, DeskMemory, ExitReason, Fill, PastFill, Suggestion
 
 MINUTE = 60_000_000_000
 NAN = float("nan")
@@ -146,3 +147,103 @@ def test_what_a_trip_earned_is_the_sum_of_its_cash_flows(
     assert trip is not None
     assert trip.net_pnl * 100 == pytest.approx(cash, abs=1e-4)
     assert tracker.realised_pnl == trip.net_pnl
+
+
+# --- corrections ---------------------------------------------------------------------------------
+
+
+def booked(entries: list[Fill], exits: list[Fill]) -> PositionTracker:
+    tracker = PositionTracker("m")
+    for one in entries:
+        tracker.entry_filled(one, suggestion())
+    for one in exits:
+        tracker.exit_filled(one, ExitReason.STOP_LOSS, 7)
+    return tracker
+
+
+def books(tracker: PositionTracker) -> tuple[Any, ...]:
+    return (
+        repr(tracker.position),
+        list(map(repr, tracker.round_trips)),
+        tracker.realised_pnl,
+        tracker._shares,
+    )
+
+
+@given(
+    some.lists(some.tuples(some.integers(1, 3), some.floats(0.05, 9)), min_size=1, max_size=3),
+    some.integers(0, 9),
+    some.integers(0, 5),
+    some.floats(0.05, 9),
+    some.floats(0, 5),
+)
+def test_a_correction_gives_the_books_of_having_known_it_at_once(
+    sold: list[tuple[int, float]], bought: int, which: int, price: float, fee: float
+) -> None:
+    entries = [
+        replace(fill(-1, n, p, i, 1.0), execution_id=f"e{i}") for i, (n, p) in enumerate(sold)
+    ]
+    left = min(bought, sum(n for n, _ in sold))
+    exits = [replace(fill(+1, 1, 1.0 + i, 20 + i, 1.0), execution_id=f"x{i}") for i in range(left)]
+    tracker = booked(entries, exits)
+    both = entries + exits
+    old = both[which % len(both)]
+    new = replace(old, price=price, fee=fee)
+    tracker.correct(old, new)
+    again = booked(
+        [new if one is old else one for one in entries],
+        [new if one is old else one for one in exits],
+    )
+    assert books(tracker) == books(again)
+    assert tracker.known(new.execution_id) == new and tracker.known("") is None
+
+
+def test_a_quantity_that_is_corrected_opens_what_was_closed() -> None:
+    tracker = booked([fill(-1, 1, 1.0, 6)], [fill(+1, 1, 2.0, 20)])
+    closed = tracker.round_trips[0]
+    tracker.correct(fill(-1, 1, 1.0, 6), fill(-1, 2, 1.0, 6))
+    position = tracker.position
+    assert position is not None and position.quantity == 1
+    assert tracker.round_trips == [] and tracker.realised_pnl == 0.0
+    tracker.correct(fill(-1, 2, 1.0, 6), fill(-1, 1, 1.0, 6))
+    assert tracker.position is None and repr(tracker.round_trips) == repr([closed])
+
+
+def test_an_entry_that_was_annulled_never_was() -> None:
+    tracker = booked([fill(-1, 1, 1.0, 6)], [])
+    tracker.correct(fill(-1, 1, 1.0, 6), fill(-1, 0, 1.0, 6))
+    assert tracker.position is None and tracker.value() == 0.0
+    tracker.entry_filled(fill(-1, 1, 1.5, 30), suggestion())
+    assert tracker.position is not None and tracker.position.average_price == 1.5
+
+
+@pytest.mark.parametrize("quantity", [0, 2])
+def test_a_correction_that_no_books_can_follow_is_refused_and_changes_nothing(
+    quantity: int,
+) -> None:
+    tracker = booked([fill(-1, 1, 1.0, 6)], [fill(+1, 1, 2.0, 20)])
+    tracker.entry_filled(fill(-1, 1, 1.5, 30), suggestion())
+    before = books(tracker)
+    with pytest.raises(ValueError, match=f"corrected to {quantity} contracts"):
+        tracker.correct(fill(-1, 1, 1.0, 6), fill(-1, quantity, 1.0, 6))
+    with pytest.raises(ValueError, match="never counted"):
+        tracker.correct(fill(-1, 1, 9.0, 6), fill(-1, 1, 1.0, 6))
+    with pytest.raises(ValueError, match="2 times, 1 were open"):
+        tracker.exit_filled(fill(+1, 2, 1.0, 40), ExitReason.MANUAL, 9)
+    assert books(tracker) == before
+
+
+@given(some.floats(0.005, 40.0), some.integers(1, 9))
+def test_a_mark_is_restored_to_the_last_bit_of_its_value(mark: float, quantity: int) -> None:
+    tracker = booked([fill(-1, quantity, 1.0, 6)], [])
+    tracker.see(mark, 7)
+    value = tracker.value()
+    again = booked([fill(-1, quantity, 1.0, 6)], [])
+    again.see_value(value, 7)
+    assert again.value() == value
+
+
+def test_an_entry_without_a_suggestion_cannot_be_restored() -> None:
+    memory = DeskMemory(fills=(PastFill(fill(-1, 1, 1.0, 6)),))
+    with pytest.raises(ValueError, match="no suggestion"):
+        PositionTracker().restore(memory, None)

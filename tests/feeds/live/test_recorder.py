@@ -1,6 +1,7 @@
 """Recording: every row reaches the store, whatever happens to the process that records."""
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -274,3 +275,23 @@ def test_a_row_comes_back_from_the_file_as_it_was(tmp_path: Path) -> None:
     assert (read.underlying_bid, read.underlying_ask) == (628.1, 628.2)
     for name in ("bid", "ask", "bid_size", "ask_size"):
         np.testing.assert_array_equal(getattr(read, name), getattr(row, name)[0])
+
+
+def test_a_full_disk_costs_the_rows_it_has_no_room_for_and_no_others(tmp_path: Path) -> None:
+    path, whole = tmp_path / "day.rows", day()
+    file = RowFile(path)
+    for t in range(3):
+        file.append(whole.row(t))
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + 100, limits[1]))
+    try:
+        for t in (3, 4):
+            with pytest.raises(OSError):
+                file.append(whole.row(t))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    file.append(whole.row(5))
+    file.close()
+    read = read_rows(path)
+    assert [row.ts for row in read.rows] == whole.ts[[0, 1, 2, 5]].tolist()
+    assert read.torn_bytes == 0

@@ -1,10 +1,10 @@
 """A live session against a simulated terminal in real time, whatever happens to the terminal."""
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from queue import Empty
 from typing import Any
 
 import numpy as np
@@ -14,8 +14,10 @@ from scripted_terminal import scripted_terminal
 from websockets.sync.client import connect
 
 from feeds.chain import ChainDay
-from feeds.contract import Right
-from feeds.live.live_feed import LiveFeed, Signal
+from feeds.contract import Contract, Right
+from feeds.live.live_feed import LiveFeed
+from feeds.live.quote_board import QuoteBoard
+from feeds.live.row_queue import Signal
 from feeds.source import MemorySource
 from feeds.theta.asking import Manner, Manners
 from feeds.theta.market import ThetaMarket
@@ -66,11 +68,9 @@ def quoted(row: ChainDay) -> int:
 def signals(feed: LiveFeed) -> list[Any]:
     """All that waits in the feed, which nobody runs here."""
     found = []
-    while True:
-        try:
-            found.append(feed._rows.get_nowait())
-        except Empty:
-            return found
+    while (item := feed._rows.take(0)) is not None:
+        found.append(item)
+    return found
 
 
 @dataclass
@@ -139,9 +139,7 @@ def open_desk() -> Iterator[Open]:
                 DAY.session,
                 feed,
                 tiers,
-                takers=[rows.append],
-                now=lambda: terminal.now,
-                **options,
+                **({"takers": [rows.append], "now": lambda: terminal.now} | options),
             )
             stack.enter_context(one)
             return Desk(terminal, one, feed, rows)
@@ -232,12 +230,14 @@ def test_streamed_strikes_follow_spot(open_desk: Open) -> None:
 
 DOWN = [
     ("474", "lost Theta Data"),
-    ("fpss", "lost Theta Data"),
     ("478", "not signed in"),
     ("500", "not signed in"),
+    ("hung", "no connection (not even a heartbeat"),
+]
+STREAM_DOWN = [
+    ("fpss", "lost Theta Data"),
     ("silent", "no quotes, though the terminal answers"),
     ("dropped", "no connection"),
-    ("hung", "no connection (not even a heartbeat"),
 ]
 
 
@@ -263,9 +263,29 @@ def test_a_second_program_takes_the_stream_for_a_moment_only(open_desk: Open) ->
     assert desk.good()
     with connect(desk.terminal.ws_url, compression=None, close_timeout=0.1):
         desk.told("another program may have taken the stream")
-        desk.blind()
+        desk.disconnected()
+        desk.streams()
         assert desk.good()
     assert_true_and_young(desk.rows)
+
+
+def test_while_the_stream_alone_is_lost_the_chain_is_polled(open_desk: Open) -> None:
+    desks = [(open_desk(), *case) for case in STREAM_DOWN]
+    for desk, fault, _ in desks:
+        assert desk.good()
+        signals(desk.feed)
+        desk.terminal.fault(fault)
+    for desk, _, words in desks:
+        desk.told(words, "read at every bar")
+        desk.disconnected()
+        seen = len(desk.rows)
+        desk.has_rows(seen + 6)
+        assert all(quoted(row) > 20 for row in desk.rows[seen + 2 :])
+        desk.terminal.clear()
+    for desk, _, _ in desks:
+        desk.streams()
+        assert desk.good()
+        assert_true_and_young(desk.rows)
 
 
 def test_what_leaves_the_stream_whole_leaves_the_bars_whole(open_desk: Open) -> None:
@@ -441,3 +461,116 @@ def test_the_feed_ends_with_the_session(open_desk: Open) -> None:
     desk.terminal.set_time(DAY.session.close_ns)
     until(lambda: Signal.END in signals(desk.feed))
     assert int(desk.rows[-1].ts[0]) == DAY.session.close_ns
+
+
+# --- between bars --------------------------------------------------------------------------------
+
+AT_THE_MONEY = Contract("SPY", DAY.session.date, 630_000, Right.PUT)
+FAR = Contract("SPY", DAY.session.date, 655_000, Right.CALL)
+
+
+def age(desk: Desk, board: QuoteBoard, one: Contract = AT_THE_MONEY) -> float:
+    """Market seconds since the board's quote was known to stand; infinite without one."""
+    quote = board.latest(one)
+    return math.inf if quote is None else (desk.terminal.now - quote.proved_ts) / SECOND
+
+
+def assert_stood(board: QuoteBoard, one: Contract) -> None:
+    """The quote of the board was in the market at the time it was proved."""
+    quote = board.latest(one)
+    assert quote is not None
+    k = int(np.searchsorted(DAY.strikes, one.strike_thousandths))
+    t = int(np.searchsorted(DAY.ts, quote.ts, side="right")) - 1
+    stood = DAY.bid[t, one.right, k], DAY.ask[t, one.right, k]
+    assert (quote.bid, quote.ask) == pytest.approx(stood, abs=1e-9)
+    assert quote.spot == pytest.approx(DAY.spot[t], abs=0.2)
+
+
+@pytest.mark.parametrize("tier", ["pro", "value"])
+def test_watched_contracts_are_young_between_bars_and_old_after_a_loss(
+    open_desk: Open, tier: str
+) -> None:
+    board = QuoteBoard()
+    desk = open_desk(
+        ALL if tier == "pro" else VALUE, HASTY, tier=tier, board=board, period_seconds=60
+    )
+    board.watch(AT_THE_MONEY)
+    limit = 3.0 if tier == "pro" else 2.0 * SPEED  # a chain a wall second
+    until(lambda: age(desk, board) < limit)
+    ages = []
+    for _ in range(40):
+        time.sleep(0.05)
+        ages.append(age(desk, board))
+        assert_stood(board, AT_THE_MONEY)
+    assert max(ages) < 2 * limit
+    desk.terminal.fault("474")
+    until(lambda: age(desk, board) > 1.5 * limit)
+    desk.terminal.clear()
+    until(lambda: age(desk, board) < limit)
+
+
+def test_a_watched_contract_far_from_spot_is_streamed(open_desk: Open) -> None:
+    board = QuoteBoard()
+    desk = open_desk(strikes_each_side=4, board=board)
+    assert desk.good()
+    streams = desk.terminal._streaming._streams
+    assert all(one.strike != 655_000 for _, one in streams)
+    board.watch(FAR)
+    until(lambda: any(one.strike == 655_000 for _, one in streams))
+    until(lambda: age(desk, board, FAR) < AGE_LIMIT)
+    board.unwatch(FAR)
+    until(lambda: all(one.strike != 655_000 for _, one in streams))
+
+
+def test_the_feed_outlives_the_close_and_the_board_goes_on(open_desk: Open) -> None:
+    board = QuoteBoard()
+    desk = open_desk(speed=0, outlives_session=True, board=board)
+    board.watch(AT_THE_MONEY)
+    until(lambda: age(desk, board) < math.inf)
+    desk.terminal.set_time(DAY.session.close_ns)
+    until(lambda: any(row.ts[0] == DAY.session.close_ns for row in desk.rows))
+    desk.terminal.set_time(DAY.session.close_ns + 600 * SECOND)
+    board.watch(FAR)
+    until(lambda: age(desk, board, FAR) < math.inf)
+    assert Signal.END not in signals(desk.feed)
+    assert len([row for row in desk.rows if row.ts[0] >= DAY.session.close_ns]) == 1
+    desk.market.close()
+    assert Signal.END in signals(desk.feed)
+
+
+def test_after_a_sleep_there_is_one_bar_and_nothing_old_in_it(open_desk: Open) -> None:
+    desk = open_desk()
+    assert desk.good()
+    seen = len(desk.rows)
+    slept = desk.terminal.now
+    desk.terminal.set_time(slept + 300 * SECOND)
+    desk.has_rows(seen + 4)
+    late = [row for row in desk.rows[seen:] if row.ts[0] > slept + 10 * SECOND]
+    assert int(late[0].ts[0]) >= slept + 299 * SECOND
+    assert np.diff([int(row.ts[0]) for row in late]).max() <= 4 * SECOND
+    assert desk.market._clock.skipped >= 280
+    assert desk.good()
+    assert_true_and_young(late)
+
+
+def test_a_stream_whose_thread_failed_is_told_and_the_chain_is_polled(open_desk: Open) -> None:
+    desk = open_desk()
+    assert desk.good()
+    signals(desk.feed)
+    assert desk.market._chain.stream is not None
+    desk.market._chain.stream._stream._failure = ValueError("broken")
+    desk.told("the Theta stream stopped", "broken")
+    desk.disconnected()
+    assert desk.good()
+    assert_true_and_young(desk.rows)
+
+
+def test_a_mistake_of_ours_is_told_and_ends_no_feed_that_outlives(open_desk: Open) -> None:
+    def mistake(row: ChainDay) -> None:
+        raise ZeroDivisionError("ours")
+
+    desk = open_desk(outlives_session=True, takers=[mistake])
+    desk.told("the market stopped, please report it", "ours")
+    until(lambda: not desk.market._thread.is_alive())
+    found = signals(desk.feed)
+    assert Signal.DISCONNECTED in found and Signal.END not in found

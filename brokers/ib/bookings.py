@@ -1,0 +1,128 @@
+"""From executions to fills: the ledger, the journal, Backtrader's orders and their owner's news.
+
+An execution is booked once. Its correction and its commission replace the fill in the ledger and
+in `order.info["fills"]`, and the order is told again.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+
+import backtrader as bt
+
+from brokers.ib.exit_quotes import ExitQuotes
+from brokers.ib.ledger import Ledger
+from brokers.ib.order_room import OrderRoom
+from brokers.ib.orders import IBOrder
+from brokers.ib.records import ExecutionSeen
+from vocabulary import Fill
+
+_DAY = 86_400_000_000_000
+
+
+class Bookings:
+    """Books executions of our orders.
+
+    Attributes:
+        restoring: orders are of an earlier process: Backtrader's order objects do not exist.
+        missed: executions that were booked while restoring.
+    """
+
+    def __init__(
+        self,
+        room: OrderRoom,
+        ledger: Ledger,
+        quotes: ExitQuotes,
+        taker: Callable[[IBOrder], bt.Order],
+        tell: Callable[[bt.Order], None],
+        stamp: Callable[[], int],
+    ) -> None:
+        """`taker` names Backtrader's order that an execution belongs to; `stamp` dates fills."""
+        self.room = room
+        self.ledger = ledger
+        self.quotes = quotes
+        self.taker = taker
+        self.tell = tell
+        self.stamp = stamp
+        self.restoring = False
+        self.missed: list[Fill] = []
+        self._takers: dict[str, bt.Order] = {}
+
+    def executed(self, order: IBOrder, seen: ExecutionSeen) -> None:
+        """Book an execution, or correct it."""
+        fill = self._fill(order, seen)
+        old = self.ledger.fill(seen.execution_id)
+        if old is not None:
+            fill = replace(fill, fee=old.fee, ts=old.ts, underlying=old.underlying, mid=old.mid)
+        self.room.write(partial(self._write, order.order_ref, seen, fill))
+        if old is not None:
+            self._replace(fill)
+        elif self.restoring:
+            self.ledger.put(fill)
+            self.missed.append(fill)
+        else:
+            self._book(self.taker(order), fill)
+
+    def book_manual(self, order: IBOrder, seen: ExecutionSeen, taker: bt.Order) -> None:
+        """Book an execution that a person made elsewhere and has accepted as ours."""
+        fill = self._fill(order, seen)
+        self.room.write(partial(self._write, order.order_ref, seen, fill))
+        self._book(taker, fill)
+
+    def charged(self, execution_id: str, commission: float) -> None:
+        """Set the commission of a booked execution."""
+        old = self.ledger.fill(execution_id)
+        if old is not None and old.fee != commission:
+            self.room.write(partial(self.room.journal.charged, execution_id, commission))
+            self._replace(replace(old, fee=commission))
+
+    def _book(self, order: bt.Order, fill: Fill) -> None:
+        self._takers[fill.execution_id] = order
+        if order.status == bt.Order.Submitted:
+            order.accept()
+            self.tell(order)
+        self.ledger.execute(order, fill)
+        if order.executed.remsize * order.size < 0:  # more than it asked for: it is done
+            order.completed()
+        self.tell(order)
+
+    def _replace(self, fill: Fill) -> None:
+        order = self._takers.get(fill.execution_id)
+        self.ledger.replace(order, fill)
+        if order is not None:
+            self.tell(order)
+
+    def _fill(self, order: IBOrder, seen: ExecutionSeen) -> Fill:
+        contract, past = order.ticket.contract, self.restoring
+        mid = math.nan if past else self.quotes.mid(contract)
+        return Fill(
+            contract=contract,
+            side=seen.side,
+            quantity=seen.quantity,
+            price=seen.price,
+            fee=0.0,
+            ts=self._moment(seen.ts) if past else self.stamp(),
+            underlying=math.nan if past else self.quotes.spot,
+            mid=mid,
+            execution_id=seen.execution_id,
+        )
+
+    def _moment(self, broker_ts: int) -> int:
+        """IB's own time where it is the market's; in a rehearsal it is another day's."""
+        now = self.stamp()
+        return broker_ts if 0 <= now - broker_ts < _DAY else now
+
+    def _write(self, order_ref: str, seen: ExecutionSeen, fill: Fill) -> None:
+        self.room.journal.executed(
+            fill.ts,
+            execution_id=seen.execution_id,
+            order_ref=order_ref,
+            side=seen.side,
+            quantity=seen.quantity,
+            price=seen.price,
+            revision=seen.revision,
+            underlying=None if math.isnan(fill.underlying) else fill.underlying,
+            mid=None if math.isnan(fill.mid) else fill.mid,
+            broker_time=seen.ts,
+        )

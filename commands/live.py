@@ -1,0 +1,262 @@
+"""`run.py live`: suggestions, a person's y, n or skip, and orders, on the market of now.
+
+Without a subscription and a broker: `--mock`, the simulated market; `--replay DATE`, a session of
+the past. docs/live.md tells the rest.
+"""
+
+import argparse
+import io
+import math
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+from types import FrameType
+
+from rich.console import Console
+from rich.table import Table
+
+from commands.options import add_ib, add_settings, add_theta
+from commands.policies import ChosenPolicy, choose_policy
+from commands.results import session_result
+from commands.run_folder import new_run_folder, write_config
+from commands.run_log import RunLog
+from commands.screen import say
+from desk.calls import Kind, LiveCall, Suggester
+from desk.ending import Ended, end_session
+from desk.opening import OpenDesk, open_desk
+from errors import SettingError
+from reports.run_folder import write_run_files
+from settings import Settings
+
+FLAGS = ("data", "model", "policy", "capital", "contracts", "seed", "broker", "out")
+WIDTH = 100
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Flags of `live`."""
+    add_settings(parser, FLAGS)
+    add_theta(parser)
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument(
+        "--mock", action="store_true", help="the simulated market: nothing else is needed"
+    )
+    which.add_argument("--replay", metavar="DATE", help="a session of --data, YYYY-MM-DD")
+    parser.add_argument("--date", metavar="DATE", help="day of a mock session (default the next)")
+    parser.add_argument(
+        "--blind", action="store_true", help="a replay that hides date and level: practice"
+    )
+    parser.add_argument(
+        "--speed",
+        default=None,
+        metavar="N|max",
+        help="market seconds a second, mock and replay only (default 1)",
+    )
+    parser.add_argument(
+        "--answers", type=Path, metavar="FILE", help="answers, one a line, instead of a person's"
+    )
+    parser.add_argument(
+        "--rehearse",
+        action="store_true",
+        help="with --broker ib: the real order path in simulated time, on a paper account",
+    )
+    add_ib(parser)
+    parser.add_argument(
+        "--assume-schema", type=int, choices=[1], help="take a zip without a card as schema 1"
+    )
+
+
+def main(arguments: argparse.Namespace, settings: Settings) -> int:
+    """Run a session; 0 when it is over or was stopped in order.
+
+    Raises `DeskError` where it cannot begin, in one line: nothing was traded then.
+    """
+    call = _call(arguments, settings)
+    _check_broker(arguments, settings)
+    chosen = choose_policy(settings, arguments.assume_schema)
+    market = settings.market.model_copy(update={"year_convention": chosen.year_convention})
+    settings = settings.model_copy(update={"market": market})
+    with (
+        open_desk(call, settings, _suggester(chosen), say) as opened,
+        RunLog(opened.folder / "log.jsonl", go_on=opened.resumed) as log,
+    ):
+        log.write("live", session=opened.session_id, mode=opened.facts.mode)
+        write_config(opened.folder, opened.settings)
+        _show_start(opened, chosen)
+        _run(opened)
+        _finish(opened, chosen)
+        log.write("done", over=opened.desk.is_over)
+    return 0
+
+
+def _call(arguments: argparse.Namespace, settings: Settings) -> LiveCall:
+    kind: Kind = "mock" if arguments.mock else "replay" if arguments.replay else "theta"
+    if arguments.blind and kind != "replay":
+        raise SettingError("--blind hides the date of a --replay")
+    if arguments.speed is not None and kind == "theta":
+        raise SettingError("--speed: the market of now goes at its own; use --mock or --replay")
+    if arguments.date and kind != "mock":
+        raise SettingError("--date is the day of a --mock session")
+    if arguments.rehearse and settings.broker != "ib":
+        raise SettingError("--rehearse is the way to use --broker ib in simulated time")
+    return LiveCall(
+        kind=kind,
+        day=_date(arguments.replay or arguments.date),
+        speed=_speed(arguments.speed or "1"),
+        blind=arguments.blind,
+        answers=arguments.answers,
+        rehearse=arguments.rehearse,
+        new_folder=lambda name: new_run_folder(settings, "live", name),
+    )
+
+
+def _check_broker(arguments: argparse.Namespace, settings: Settings) -> None:
+    if settings.broker == "simulated":
+        if settings.ib.live_account is not None:
+            raise SettingError("--live-account needs --broker ib")
+        return
+    in_time_of_its_own = arguments.mock or arguments.replay
+    if in_time_of_its_own and not arguments.rehearse:
+        raise SettingError("--broker ib with --mock or --replay: say --rehearse")
+    if arguments.rehearse and settings.ib.live_account is not None:
+        raise SettingError("a rehearsal never trades a live account: leave --live-account out")
+    if settings.policy is None and "model" not in settings.model_fields_set:
+        raise SettingError("--broker ib needs to be told who suggests: --model or --policy")
+
+
+def _date(text: str | None) -> date | None:
+    try:
+        return None if text is None else date.fromisoformat(text)
+    except ValueError as error:
+        raise SettingError(f"date {text}: write YYYY-MM-DD") from error
+
+
+def _speed(text: str) -> float:
+    try:
+        speed = math.inf if text == "max" else float(text)
+    except ValueError:
+        speed = math.nan
+    if not speed > 0 or (math.isinf(speed) and text != "max"):
+        raise SettingError(f"--speed {text}: write a number above 0, or max")
+    return speed
+
+
+def _suggester(chosen: ChosenPolicy) -> Suggester:
+    schema = "" if chosen.card is None else str(chosen.card.schema_version)
+    return Suggester(chosen.policy, chosen.sha256, schema, tuple(chosen.notes))
+
+
+def _show_start(opened: OpenDesk, chosen: ChosenPolicy) -> None:
+    """The start-up screen: what is traded, on what, under which limits, and what is missing."""
+    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    for what, words in _start_lines(opened, chosen):
+        table.add_row(what, words)
+    screen = io.StringIO()
+    Console(file=screen, width=WIDTH).print(table)
+    opened.person.say(screen.getvalue().rstrip())
+
+
+def _start_lines(opened: OpenDesk, chosen: ChosenPolicy) -> Iterator[tuple[str, str]]:
+    settings, market, facts = opened.settings, opened.market, opened.facts
+    r, live = settings.rules, settings.live
+    again = "goes on" if opened.resumed else "begins"
+    yield "session", f"{market.mask.day(market.session.date)}, {facts.mode}, {again}"
+    yield "market", market.label
+    if market.advice:
+        yield "missing", market.advice
+    yield "account", f"{opened.account.name}, {settings.broker} broker"
+    yield "suggests", f"{chosen.policy.name} ({_card_words(chosen)})"
+    for note in chosen.notes:
+        yield "note", note
+    loss = r.daily_loss * settings.capital
+    yield (
+        "limits",
+        (
+            f"capital {settings.capital:,.0f} dollars, {settings.contracts} contract(s) at a time, "
+            f"daily loss {loss:,.0f} dollars"
+        ),
+    )
+    exits = "by the approved plan" if live.exits == "plan" else "asked for as well"
+    yield "exits", f"{exits}; time exit {r.time_exit_minutes:g} minutes before the close"
+    yield "stop", _stop_words(settings)
+    yield "watchdog", "on" if live.watchdog else "off"
+    if r.events is None:
+        yield "missing", "no events.csv (--set rules.events=FILE): FOMC and CPI block nothing"
+    for sentence in opened.found:
+        yield "found", sentence
+    yield "files", f"{opened.folder}, journal {opened.journal.path}"
+    yield "keys", "y, n, skip; help lists the rest; Ctrl-C stops, the same command goes on"
+
+
+def _card_words(chosen: ChosenPolicy) -> str:
+    if chosen.card is None:
+        return "a rule, no model"
+    return f"model {chosen.sha256[:12]}, {len(chosen.card.actions)} actions"
+
+
+def _stop_words(settings: Settings) -> str:
+    if settings.broker != "ib" or not settings.ib.native_stop:
+        return "the desk's own alone: no stop rests at a broker"
+    return f"the desk's own, and one at IB at {settings.ib.native_stop_factor:g} times its price"
+
+
+def _run(opened: OpenDesk) -> None:
+    kill_switch = opened.desk.parts.guards.kill_switch
+    kill_switch.arm(opened.market.feed.wake)
+    try:
+        with _signals(opened):
+            opened.market.start()
+            opened.desk.run()
+    finally:
+        kill_switch.disarm()
+        position = opened.desk.position
+        held = 0 if position is None else position.side * position.quantity
+        opened.heartbeat.stop(held, 0, "stopped")
+
+
+@contextmanager
+def _signals(opened: OpenDesk) -> Iterator[None]:
+    """Ctrl-C and SIGTERM end the session in order."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        opened.desk.stop(f"stopped by {signal.Signals(number).name}")
+
+    former = {one: signal.signal(one, stop) for one in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for one, handler in former.items():
+            signal.signal(one, handler)
+
+
+def _finish(opened: OpenDesk, chosen: ChosenPolicy) -> None:
+    """After the close: outcomes, drift, files. A session that was stopped stays open."""
+    tell = opened.person.say
+    if not opened.desk.is_over:
+        tell(f"{opened.desk.parting} The same command goes on with this session.")
+        return
+    opened.market.close()
+    tell("the session is over; comparing it with its replay")
+    ended = end_session(opened.journal, opened.desk.parts.policy, opened.settings)
+    for line in _ended_lines(ended, opened.market.mask.hides):
+        tell(line)
+    _write_files(opened, chosen, ended)
+    tell(f"files: {opened.folder}")
+
+
+def _ended_lines(ended: Ended, is_blind: bool) -> Iterator[str]:
+    """What became of the day; without dates and strikes for a person who practises blind."""
+    if not is_blind:
+        yield from (f"note: {note}" for note in ended.notes)
+    elif ended.notes:
+        yield f"{len(ended.notes)} notes: see run.py report --drift"
+    if ended.drift is not None:
+        yield f"drift: {ended.drift.verdict}" if is_blind else ended.drift.text()
+
+
+def _write_files(opened: OpenDesk, chosen: ChosenPolicy, ended: Ended) -> None:
+    if ended.day is None or ended.day.recorded == 0:
+        return
+    result = session_result(opened.desk.strategy, ended.day, chosen, opened.settings)
+    write_run_files(opened.folder, result)
