@@ -19,6 +19,8 @@ VERBS = {
     "backtest": "run a model or a policy over historical chains and draw a report",
     "live": "trade a session: suggestions, your y/n/skip, orders",
     "train": "train a PPO model",
+    "evaluate": "what a model or its training is worth, fold by fold, against baselines",
+    "rlhf": "learn from your answers, ask for more, say what they are worth",
     "import": "import quotes of any vendor into a chain store",
     "download": "bring sessions from Theta Terminal into a chain store",
     "check": "look at market data once: terminal, subscription, chain, features",

@@ -152,6 +152,24 @@ class LiveSettings(_Frozen):
     capped_sessions: int = Field(
         20, ge=0, description="first live sessions, held to one contract at a time"
     )
+    web_host: str = Field("127.0.0.1", description="address of the web page; others need TLS")
+    web_port: int = Field(8710, ge=0, le=65535, description="of the web page; 0 for any")
+    web_names: tuple[str, ...] = Field((), description="names the page may be asked by, with TLS")
+    web_certificate: Path | None = Field(None, description="TLS certificate of the page, PEM")
+    web_key: Path | None = Field(None, description="its private key, PEM")
+    notify: SecretStr | None = Field(
+        None, description="where suggestions are sent: addresses of apprise, spaces between"
+    )
+
+    @field_validator("notify")
+    @classmethod
+    def _hidden_is_none(cls, notify: SecretStr | None) -> SecretStr | None:
+        """A run's own config.toml has the addresses hidden: those are none."""
+        return None if notify is None or notify.get_secret_value() in ("", SECRET) else notify
+
+    @field_serializer("notify")
+    def _hide(self, notify: SecretStr | None) -> str | None:
+        return None if notify is None else SECRET
 
 
 class IBSettings(_Frozen):

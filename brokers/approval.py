@@ -19,8 +19,13 @@ from vocabulary import Answer, Approver, Clock, Decision, ExitReason, Suggestion
 
 __all__ = ["NEVER_ASKED", "SENT", "ApprovalBroker", "Recheck", "always_allowed"]
 
-NEVER_ASKED = (ExitReason.KILL, ExitReason.MANUAL, ExitReason.SETTLEMENT)
-"""Exits that the person ordered, or nobody decides."""
+NEVER_ASKED = (
+    ExitReason.KILL,
+    ExitReason.MANUAL,
+    ExitReason.SETTLEMENT,
+    ExitReason.TIME_EXIT,
+)
+"""Exits that the person ordered, nobody decides, or that are carried out whoever answers."""
 
 
 def always_allowed(order: bt.Order, snapshot: ChainSnapshot) -> Verdict:

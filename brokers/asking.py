@@ -10,7 +10,7 @@ from typing import Any
 
 import backtrader as bt
 
-from brokers.questions import TIMED_OUT, Listeners, Question
+from brokers.questions import TIME_EXIT, TIMED_OUT, Listeners, Question
 from brokers.terms import Quotes, exit_suggestion
 from brokers.wrapper import WrappingBroker
 from feeds.quotes import is_last_minute
@@ -24,6 +24,9 @@ SENT = "sent"
 
 NOT_SENT = "not sent"
 """The outcome of every other answer to an entry."""
+
+BAR_IS_LATE = 60_000_000_000
+"""Nanoseconds of market time after which the time exit does not wait for its bar any more."""
 
 ANSWERS = (Answer.YES, Answer.NO, Answer.SKIP)
 """What a person says; the rest happens to a question."""
@@ -49,6 +52,7 @@ class AskingBroker(WrappingBroker):
         self.recheck = recheck
         self._listeners = listeners
         self._monotonic = time.monotonic if clock is None else clock.monotonic
+        self._market_now = None if clock is None else clock.market_now
         self._question_seconds = float("inf") if question_seconds is None else question_seconds
         self._repeat_seconds = repeat_seconds
         self._quotes = quotes
@@ -81,6 +85,8 @@ class AskingBroker(WrappingBroker):
         for question in tuple(self._held):
             if is_last_minute(snapshot.minutes_until_close):
                 self.cancel(question.order, "session_end")
+            elif self._time_exit_has_come(question, snapshot):
+                self._send_unanswered(question)
             elif question.put_at is not None and question in self._held:
                 self._poll(question, snapshot)
         self._put_next(snapshot)
@@ -139,6 +145,32 @@ class AskingBroker(WrappingBroker):
             self._conclude(question, self._unanswered(question, Answer.TIMEOUT, reason))
         elif not question.is_entry and self._monotonic() >= question.again_at:
             self.approver.ask(self._price_exit(question, snapshot, again=True))
+
+    def _time_exit_has_come(self, question: Question, snapshot: ChainSnapshot) -> bool:
+        """Whether an exit is carried out although nobody said yes: so the entry's plan says."""
+        entry = self._entry
+        if question.is_entry or entry is None or entry.plan is None:
+            return False
+        at = entry.plan.time_exit_ts
+        if at is None or entry.contract != question.order.data.contract:
+            return False
+        now = snapshot.ts if self._market_now is None else self._market_now() - BAR_IS_LATE
+        return max(snapshot.ts, now) >= at
+
+    def _send_unanswered(self, question: Question) -> None:
+        """Carry out an exit that nobody answered, or that was put off, at the time exit."""
+        suggestion = question.suggestion
+        self._held.remove(question)
+        if question.put_at is None or suggestion is None:
+            self.inner.submit(question.order)
+            return
+        self.approver.withdraw(suggestion, TIME_EXIT)
+        decision = self._unanswered(question, Answer.TIMEOUT, TIME_EXIT)
+        decision = replace(decision, ts=self._now_ts(question.order), at_bar=self._at_bar)
+        question.order.addinfo(decision=decision)
+        self._listeners.decided(suggestion, decision)
+        self.inner.submit(question.order)
+        self._listeners.concluded(suggestion, decision, SENT)
 
     def _conclude(self, question: Question, decision: Decision) -> None:
         """End a question, or put an exit that got no yes away for a while."""

@@ -14,6 +14,10 @@ TIMED_OUT = "it timed out"
 """Why a channel loses a question that nobody answered."""
 
 
+TIME_EXIT = "the time exit has come: it is carried out without an answer"
+"""Why a channel loses the question of an exit that nobody answered until the time exit."""
+
+
 @dataclass(eq=False)
 class Question:
     """An order that waits for a person.

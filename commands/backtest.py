@@ -14,7 +14,7 @@ from commands.market_data import open_source
 from commands.options import add_settings
 from commands.policies import ChosenPolicy, choose_policy
 from commands.results import SessionCollector, backtest_result
-from commands.run_folder import new_run_folder, write_config
+from commands.run_folder import RUNS, is_among_runs, new_run_folder, write_config
 from commands.run_log import Cost, RunLog
 from commands.screen import progress, say
 from errors import DataError
@@ -56,7 +56,7 @@ def main(arguments: argparse.Namespace, settings: Settings) -> int:
         log.write("data files written", **cost.so_far())
         _tell(metrics, result)
         if not arguments.no_report:
-            say(f"report: {_draw(folder)}")
+            say(f"report: {_draw(folder, result, chosen, settings)}")
         log.write("done", **cost.so_far())
     if arguments.no_report:
         say(f"data files: {folder}")
@@ -97,10 +97,18 @@ def _with_baselines(
     return play_baselines(result, source, settings)
 
 
-def _draw(folder: Path) -> Path:
+def _draw(folder: Path, result: BacktestResult, chosen: ChosenPolicy, settings: Settings) -> Path:
+    """The report, with what the policy wants over time and volatility; the index of runs too."""
+    from commands.decision_grid import policy_grid
     from reports.backtest_report import draw_report
+    from reports.decision_grid import write_grid
+    from reports.runs_index import write_index
 
-    return draw_report(folder)
+    write_grid(folder, policy_grid(chosen.policy, result, settings))
+    report = draw_report(folder)
+    if is_among_runs(folder):
+        write_index(RUNS)
+    return report
 
 
 def _tell(metrics: dict[str, Any], result: BacktestResult) -> None:

@@ -50,14 +50,23 @@ def report_drift(target: Path, settings: Settings, session: str | None = None) -
     return 0 if is_green else 1
 
 
-def report_human(journal: Path, settings: Settings) -> int:
-    """Tell what the answers in a journal earned; 0, also where there is nothing to tell."""
+def report_human(journal: Path, settings: Settings, page: Path | None = None) -> int:
+    """Tell what the answers in a journal earned, and draw them on a page; 0, also without any.
+
+    `page` is where it is written, None for beside the journal; there is none where there is nothing
+    to tell.
+    """
     with JournalReader(journal) as reader, reader.at_one_instant():
         tables = [reader.rows(name) for name in ("suggestions", "decisions", "outcomes")]
         sessions = reader.rows("sessions")
     table = answered(*tables)
     played, notes = _played(sessions) if len(table) else ({}, [])
     say(human_report(table, settings.rules, played, notes))
+    if len(table):
+        from commands.human_page import draw_page, page_beside
+
+        page = page or page_beside(journal)
+        say(f"page: {draw_page(table, tables[0], settings.rules, played, notes, page)}")
     return 0
 
 

@@ -7,6 +7,7 @@ filled and journaled, and the exit code whether all of it agrees.
 
 import tempfile
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +26,24 @@ from strategies.baselines import baseline
 
 POLICY = "random"
 SPEED = 500.0
+HALF_DAY = date(2026, 11, 27)
+"""The day after Thanksgiving: everything a session has, in 210 minutes."""
+
 ANSWERS = ("skip", "y", "y", "n not at this hour")
+RULES = {
+    "decision_minutes": 10.0,
+    "wait_minutes": (20.0, 20.0, 20.0),
+    "wait_after_skip": 10.0,
+    "profit_target": 0.25,
+}
+"""So that half a day has room for several suggestions, and an entry for its walk at this speed."""
+
 TABLES = ("bars", "suggestions", "decisions", "intents", "executions", "outcomes")
 
 
 def check_full(settings: Settings) -> int:
     """Play the session and show the table; 0 when everything agrees, 1 otherwise."""
-    say("a session of the simulated market, through Theta and IB stand-ins: about a minute")
+    say("a session of the simulated market, through Theta and IB stand-ins: half a minute")
     with tempfile.TemporaryDirectory(prefix="zdte-check-") as name:
         folder = Path(name)
         settings = _settings(settings, folder)
@@ -39,6 +51,7 @@ def check_full(settings: Settings) -> int:
         answers.write_text("\n".join(ANSWERS) + "\n", encoding="utf-8")
         call = LiveCall(
             kind="mock",
+            day=HALF_DAY,
             speed=SPEED,
             answers=answers,
             rehearse=True,
@@ -59,6 +72,7 @@ def _settings(settings: Settings, folder: Path) -> Settings:
         update={
             "broker": "ib",
             "policy": POLICY,
+            "rules": settings.rules.model_copy(update=RULES),
             "live": settings.live.model_copy(update=live),
             "ib": type(settings.ib)(),
         }

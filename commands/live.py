@@ -8,7 +8,7 @@ import argparse
 import io
 import math
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
@@ -17,16 +17,22 @@ from types import FrameType
 from rich.console import Console
 from rich.table import Table
 
+from brokers.piped import PipedApprover
 from commands.options import add_ib, add_settings, add_theta
 from commands.policies import ChosenPolicy, choose_policy
 from commands.results import session_result
-from commands.run_folder import new_run_folder, write_config
+from commands.run_folder import RUNS, is_among_runs, new_run_folder, write_config
 from commands.run_log import RunLog
 from commands.screen import say
 from desk.calls import Kind, LiveCall, Suggester
+from desk.context import Channel, Context
 from desk.ending import Ended, end_session
-from desk.opening import OpenDesk, open_desk
+from desk.gated import standing_gate
+from desk.open_session import OpenDesk
+from desk.opening import open_desk
 from errors import SettingError
+from models.feedback.people import PEOPLE
+from models.model_folder import find_model
 from reports.run_folder import write_run_files
 from settings import Settings
 
@@ -54,7 +60,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="market seconds a second, mock and replay only (default 1)",
     )
     parser.add_argument(
-        "--answers", type=Path, metavar="FILE", help="answers, one a line, instead of a person's"
+        "--answers",
+        type=Path,
+        metavar="FILE",
+        help="answers, one a line, instead of a person's; a session that goes on passes over those "
+        "it has used",
+    )
+    parser.add_argument(
+        "--person",
+        metavar="NAME[:SEED]",
+        help=f"a scripted person answers a mock session: {', '.join(PEOPLE)}",
     )
     parser.add_argument(
         "--rehearse",
@@ -62,6 +77,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="with --broker ib: the real order path in simulated time, on a paper account",
     )
     add_ib(parser)
+    parser.add_argument(
+        "--web", action="store_true", help="a web page beside the terminal; it prints its address"
+    )
     parser.add_argument(
         "--assume-schema", type=int, choices=[1], help="take a zip without a card as schema 1"
     )
@@ -74,11 +92,13 @@ def main(arguments: argparse.Namespace, settings: Settings) -> int:
     """
     call = _call(arguments, settings)
     _check_broker(arguments, settings)
+    if arguments.answers is not None:
+        PipedApprover.from_file(arguments.answers)  # what is wrong with it is told before anything
     chosen = choose_policy(settings, arguments.assume_schema)
     market = settings.market.model_copy(update={"year_convention": chosen.year_convention})
     settings = settings.model_copy(update={"market": market})
     with (
-        open_desk(call, settings, _suggester(chosen), say) as opened,
+        open_desk(call, settings, _suggester(chosen, settings), say) as opened,
         RunLog(opened.folder / "log.jsonl", go_on=opened.resumed) as log,
     ):
         log.write("live", session=opened.session_id, mode=opened.facts.mode)
@@ -98,6 +118,8 @@ def _call(arguments: argparse.Namespace, settings: Settings) -> LiveCall:
         raise SettingError("--speed: the market of now goes at its own; use --mock or --replay")
     if arguments.date and kind != "mock":
         raise SettingError("--date is the day of a --mock session")
+    if arguments.person and (kind != "mock" or arguments.answers):
+        raise SettingError("--person answers a --mock session, and needs no --answers")
     if arguments.rehearse and settings.broker != "ib":
         raise SettingError("--rehearse is the way to use --broker ib in simulated time")
     return LiveCall(
@@ -106,9 +128,25 @@ def _call(arguments: argparse.Namespace, settings: Settings) -> LiveCall:
         speed=_speed(arguments.speed or "1"),
         blind=arguments.blind,
         answers=arguments.answers,
+        person=arguments.person,
         rehearse=arguments.rehearse,
         new_folder=lambda name: new_run_folder(settings, "live", name),
+        channels=_channels(arguments.web, settings),
     )
+
+
+def _channels(web: bool, settings: Settings) -> list[Callable[[Context], Channel]]:
+    """What asks and tells beside the terminal."""
+    channels: list[Callable[[Context], Channel]] = []
+    if web:
+        from dashboard.channel import WebChannel
+
+        channels.append(WebChannel)
+    if settings.live.notify is not None:
+        from dashboard.notices import Notices
+
+        channels.append(Notices)
+    return channels
 
 
 def _check_broker(arguments: argparse.Namespace, settings: Settings) -> None:
@@ -142,9 +180,12 @@ def _speed(text: str) -> float:
     return speed
 
 
-def _suggester(chosen: ChosenPolicy) -> Suggester:
+def _suggester(chosen: ChosenPolicy, settings: Settings) -> Suggester:
+    gate = None
+    if settings.policy is None:
+        gate = standing_gate(find_model(settings.model).parent, chosen.sha256)
     schema = "" if chosen.card is None else str(chosen.card.schema_version)
-    return Suggester(chosen.policy, chosen.sha256, schema, tuple(chosen.notes))
+    return Suggester(chosen.policy, chosen.sha256, schema, tuple(chosen.notes), gate)
 
 
 def _show_start(opened: OpenDesk, chosen: ChosenPolicy) -> None:
@@ -180,6 +221,10 @@ def _start_lines(opened: OpenDesk, chosen: ChosenPolicy) -> Iterator[tuple[str, 
     exits = "by the approved plan" if live.exits == "plan" else "asked for as well"
     yield "exits", f"{exits}; time exit {r.time_exit_minutes:g} minutes before the close"
     yield "stop", _stop_words(settings)
+    gate = opened.gate
+    if gate is not None:
+        words = gate.why or "by your earlier answers"
+        yield "gate", f"{gate.mode}, {gate.version}: {words}"
     yield "watchdog", "on" if live.watchdog else "off"
     if r.events is None:
         yield "missing", "no events.csv (--set rules.events=FILE): FOMC and CPI block nothing"
@@ -260,3 +305,7 @@ def _write_files(opened: OpenDesk, chosen: ChosenPolicy, ended: Ended) -> None:
         return
     result = session_result(opened.desk.strategy, ended.day, chosen, opened.settings)
     write_run_files(opened.folder, result)
+    if is_among_runs(opened.folder):
+        from reports.runs_index import write_index
+
+        write_index(RUNS)

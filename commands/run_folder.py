@@ -42,3 +42,8 @@ def write_config(folder: Path, settings: Settings) -> None:
 
 def _is_a_run(folder: Path) -> bool:
     return any((folder / name).exists() for name in _OURS)
+
+
+def is_among_runs(folder: Path) -> bool:
+    """Whether a run lies in the folder of all runs, whose index then names it."""
+    return folder.resolve().parent == RUNS.resolve()

@@ -2,17 +2,21 @@
 
 import argparse
 import statistics
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
 from commands.market_data import SIMULATED, open_source
 from commands.options import add_settings
 from commands.run_folder import new_run_folder, write_config
+from commands.run_log import RunLog
 from commands.screen import progress, say
+from commands.workers import add_workers
 from errors import SettingError
 from feeds.source import ChainSource
+from models.card import ModelCard
 from models.model_folder import TRAINED_FOLDER
+from models.trials import record_trial
 from settings import Settings, TrainingSettings
 
 FLAGS = ("data", "start", "end", "capital", "contracts", "seed", "out")
@@ -34,6 +38,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
             metavar="N",
             help=f"{field.description} (default {field.default})",
         )
+    parser.add_argument(
+        "--search",
+        type=int,
+        metavar="N",
+        help="first try N configurations on folds without the held-out sessions, take the best",
+    )
+    add_workers(parser)
 
 
 def main(arguments: argparse.Namespace, settings: Settings) -> int:
@@ -44,10 +55,17 @@ def main(arguments: argparse.Namespace, settings: Settings) -> int:
     name = arguments.name
     if not name.replace("-", "").replace("_", "").isalnum():
         raise SettingError(f"--name {name}: use letters, digits, - and _")
+    if arguments.search is None and (arguments.workers is not None or arguments.ray is not None):
+        raise SettingError("--workers and --ray go with --search; the training itself is one task")
     run_folder = new_run_folder(settings, "train", name)
     folder = TRAINED_FOLDER / name
-    _train(settings, name, folder, run_folder)
-    write_config(run_folder, settings)
+    with RunLog(run_folder / "log.jsonl", go_on=True):
+        if arguments.search is not None:
+            from commands.searching import search_settings
+
+            settings = search_settings(arguments, _sources(settings)[0], settings, run_folder)
+        write_config(run_folder, settings)
+        _train(settings, name, folder, run_folder)
     say(f"model: {folder}; curves: {folder / CURVES}; TensorBoard: --logdir {run_folder}")
     return 0
 
@@ -62,6 +80,7 @@ def _train(settings: Settings, name: str, folder: Path, run_folder: Path) -> Non
             source, settings, name, folder, logs=run_folder, elsewhere=elsewhere, tell=bars.tell
         )
     draw_training(result, settings, folder / CURVES)
+    _record(result.card, [report.seed for report in result.seeds])
     means = [report.metrics["mean_less_delta"] for report in result.seeds]
     say(
         f"kept seed {result.chosen.seed} of {len(means)}: less delta {means[0]:.2f} dollars a "
@@ -71,6 +90,20 @@ def _train(settings: Settings, name: str, folder: Path, run_folder: Path) -> Non
         days = evaluation.days
         say(f"{label}: {days.count} sessions, {days.first} to {days.last}, {days.source}")
         _say_table(evaluation.metrics)
+
+
+def _record(card: ModelCard, seeds: Sequence[int]) -> None:
+    """Count every seed: the best of them is kept, so each one was a try."""
+    training = card.training
+    assert training is not None
+    plain = card.model_dump(mode="json", include={"rules", "risk", "capital", "contracts"})
+    for seed in seeds:
+        configuration = plain | {
+            "training": dict(training.hyper_parameters),
+            "days": [training.days.source, training.days.sha256],
+            "seed": seed,
+        }
+        record_trial(TRAINED_FOLDER, "train", card.name, configuration, float("nan"))
 
 
 def _sources(settings: Settings) -> tuple[ChainSource, dict[str, ChainSource]]:

@@ -1,5 +1,6 @@
 """Where orders go: simulated fills, an account at Interactive Brokers, or a rehearsal of one."""
 
+import socket
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -7,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from brokers.approval import NEVER_ASKED
 from brokers.chain_broker import ChainBroker
 from brokers.ib.broker import IBBroker
 from brokers.ib.link import IBLink
@@ -15,8 +17,9 @@ from brokers.ib_gateway.gateway import SimulatedGateway
 from brokers.ib_gateway.market import ChainDayMarket
 from brokers.journal.journal import Journal
 from brokers.journal.reader import JournalReader
-from desk.locks import lock_account
+from desk.locks import ProcessLock, lock_account
 from desk.markets import LiveMarket, Mask
+from desk.markets.recorded import RecordedMarket
 from desk.markets.simulated import PlayedMarket
 from errors import AccountRefusedError, GatewayUnreachableError
 from settings import IBSettings, Settings
@@ -27,8 +30,10 @@ REHEARSAL_ACCOUNT = "DU0000001"
 """Of the stand-in for IB Gateway that a rehearsal starts itself."""
 
 GATEWAY_STATE = "gateway.json"
+LISTEN_SECONDS = 3.0
 CONNECT_SECONDS = 20.0
 DIED = "it had not filled and died with the desk"
+_AT_THE_BROKER = ("Accepted", "Partial")
 _FINAL = ("Completed", "Canceled", "Rejected", "Margin", "Expired")
 
 
@@ -76,7 +81,7 @@ class SimulatedAccount:
         if not journal.resumed:
             return Made(broker, None)
         memory = journal.memory()
-        reason, decided_ts = _working_exit(journal)
+        reason, decided_ts = _working_exit(journal, settings)
         broker.restore(memory, reason, decided_ts)
         dead = _end_entries(place, memory)
         return Made(broker, memory, (*_remembered(memory, place.market.mask), *dead))
@@ -106,7 +111,9 @@ class RehearsalAccount:
     def broker(self, place: Place) -> Made:
         """Start the stand-in, connect to it, reconcile."""
         market = place.market
-        assert isinstance(market, PlayedMarket)  # a terminal's needs a gateway of its own
+        assert isinstance(
+            market, PlayedMarket | RecordedMarket
+        )  # a terminal's needs a gateway of its own
         gateway = SimulatedGateway(
             ChainDayMarket(market.day, place.clock.market_now),
             accounts=(REHEARSAL_ACCOUNT,),
@@ -133,6 +140,7 @@ def connected(
     Raises `GatewayUnreachableError` where nothing answers in time, `AccountRefusedError` where the
     account is not one that `rule` allows.
     """
+    _look_whether_somebody_listens(settings)
     link = IBLink(settings, rule, wake, now)
     stack.callback(link.close)
     link.start()
@@ -141,11 +149,21 @@ def connected(
         if link.state is LinkState.REFUSED:
             raise AccountRefusedError(link.line)
         if time.monotonic() > until:
-            raise GatewayUnreachableError(
-                f"{link.line}; is TWS or IB Gateway running at {settings.host}:{settings.port}?"
-            )
+            raise GatewayUnreachableError(link.line)
         time.sleep(0.02)
     return link
+
+
+def _look_whether_somebody_listens(settings: IBSettings) -> None:
+    """A port that nobody listens on is told at once; a gateway that logs in is waited for."""
+    place = f"{settings.host}:{settings.port}"
+    try:
+        socket.create_connection((settings.host, settings.port), LISTEN_SECONDS).close()
+    except OSError as error:
+        raise GatewayUnreachableError(
+            f"no IB Gateway at {place} ({error.strerror or error}): start it or TWS, log in, "
+            "enable its API; --ib-port names the port (paper: 4002, TWS 7497)"
+        ) from error
 
 
 def open_ib_account(
@@ -161,7 +179,9 @@ def open_ib_account(
     """
     live = None if rehearse else settings.ib.live_account
     rule = AccountRule(account=live or settings.ib.account, allow_live=live)
-    link = connected(settings.ib, rule, wake, now, stack)
+    ib = settings.ib  # a second client of that number would only hear 326, again and again
+    stack.enter_context(ProcessLock(f"IB Gateway {ib.host}:{ib.port} client {ib.client_id}"))
+    link = connected(ib, rule, wake, now, stack)
     stack.enter_context(lock_account(link.account))
     mode = "rehearsal" if rehearse else "live" if live is not None else "paper"
     return IBAccount(link, mode)
@@ -182,18 +202,25 @@ def _recovered(link: IBLink, place: Place) -> Made:
     return Made(broker, known, (*recovery.sentences, *_remembered(memory, place.market.mask)))
 
 
-def _working_exit(journal: Journal) -> tuple[ExitReason | None, int | None]:
-    """The exit that was at the market, or placed in advance, as the process before ended."""
+def _working_exit(journal: Journal, settings: Settings) -> tuple[ExitReason | None, int | None]:
+    """The exit that was at the market, or placed in advance, as the process before ended.
+
+    One that was only asked for is not: nobody said yes, and the strategy decides anew. Nor is one
+    of an earlier position: the desk may have died before it wrote that it was done.
+    """
     with JournalReader(journal.path) as reader:
         sessions = [str(journal.session_id)]
-        exits = [row for row in reader.rows("intents", sessions) if row["purpose"] == "exit"]
+        intents = reader.rows("intents", sessions)
         status = {row["order_ref"]: row["status"] for row in reader.rows("orders", sessions)}
-    if not exits or status.get(exits[-1]["order_ref"]) in _FINAL:
+    last_entry = max((i for i, row in enumerate(intents) if row["purpose"] == "entry"), default=0)
+    exits = [row for row in intents[last_entry:] if row["purpose"] == "exit"]
+    if not exits or exits[-1]["exit_decided_ts"] is None:
         return None, None
-    decided_ts = exits[-1]["exit_decided_ts"]
-    if decided_ts is None:
+    reason, last = ExitReason(exits[-1]["exit_reason"]), status.get(exits[-1]["order_ref"])
+    is_asked = settings.live.exits == "ask" and reason not in NEVER_ASKED
+    if last in _FINAL or (is_asked and last not in _AT_THE_BROKER):
         return None, None
-    return ExitReason(exits[-1]["exit_reason"]), int(decided_ts)
+    return reason, int(exits[-1]["exit_decided_ts"])
 
 
 def _end_entries(place: Place, memory: DeskMemory) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from typing import Any
 import backtrader as bt
 
 from brokers.approval import ApprovalBroker
-from feeds.chain_data import ChainData
+from feeds.live.live_feed import LiveFeed
 from strategies.ppo_strategy import PPOStrategy
 
 Turn = Callable[[bool], None]
@@ -25,10 +25,10 @@ class AttendedBroker(ApprovalBroker):
         """As `ApprovalBroker`, with the desk's two turns."""
         super().__init__(*arguments, **terms)
         self._before, self._after = before, after
-        self._bars: ChainData | None = None
+        self._bars: LiveFeed | None = None
         self._seen = 0
 
-    def watch(self, bars: ChainData) -> None:
+    def watch(self, bars: LiveFeed) -> None:
         """Tell which data's bars count."""
         self._bars = bars
 
@@ -41,9 +41,11 @@ class AttendedBroker(ApprovalBroker):
         count = len(self._bars) if self._bars is not None else 0
         at_bar, self._seen = count > self._seen, count
         self._before(at_bar)
-        if at_bar:
-            self._seen_ts = self._bars.snapshot().ts if self._bars is not None else 0
+        if at_bar and self._bars is not None:
+            self._seen_ts = self._bars.snapshot().ts
             self.inner.next()
+            if self._held:
+                self._bars.idle_once()
         else:
             super().next()
         self._after(at_bar)

@@ -34,6 +34,14 @@ class ExecutedBroker(ChainBroker):
         super().__init__(cash, settings)
         self.until = 0
         self._waiting = list(executions)
+        self._cancelled: dict[int, str] = {}
+
+    def cancel(self, order: bt.Order, reason: str = "canceled") -> None:
+        """Cancel, but not an order that was filled all the same: the real broker's cancel lost."""
+        if any(_belongs(past, order) for past in self._waiting):
+            self._cancelled[order.ref] = reason
+        else:
+            super().cancel(order, reason)
 
     def next(self) -> None:
         """Book what has come, then mark; at the close nothing is settled by itself."""
@@ -47,7 +55,7 @@ class ExecutedBroker(ChainBroker):
             self._mark(snapshot)
         else:
             for working in tuple(self._working):
-                self.cancel(working.order, "session_end")
+                super().cancel(working.order, "session_end")
 
     def _book(self, past: PastFill) -> bool:
         """Whether its order was found, or it is an exit of the broker's own (a native stop)."""
@@ -60,6 +68,9 @@ class ExecutedBroker(ChainBroker):
         self._execute(order, fill, fill.quantity, fill.price, fill.fee, fill.underlying, fill.mid)
         order.info["fills"][-1] = past.fill
         self._working = [one for one in self._working if one.order.alive()]
+        others = (one for one in self._waiting if one is not past)
+        if order.ref in self._cancelled and not any(_belongs(one, order) for one in others):
+            super().cancel(order, self._cancelled.pop(order.ref))
         return True
 
     def _own_exit(self, past: PastFill) -> bt.Order | None:

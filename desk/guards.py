@@ -37,7 +37,12 @@ class Guards:
         """`say` hears alarms; kills, and `timed` instructions, come into `inbox`."""
         self.kill_switch = KillSwitch(settings.live.kill_file, clock.monotonic)
         self._market, self._clock, self._inbox, self._say = market, clock, inbox, say
-        self._stale = StaleGuard(settings, clock, is_accelerated=market.is_accelerated)
+        self._stale = StaleGuard(
+            settings,
+            clock,
+            is_accelerated=market.is_accelerated,
+            bar_seconds=market.bar_seconds,
+        )
         self._clocks = ClockGuard(clock, market.is_simulated, say=say)
         self._alarms = ExpiryAlarms(market.session, settings)
         self._clock_fault = ""

@@ -44,10 +44,9 @@ def journaled_session(
         fills: its executions with what they belong to (`JournalReader.fills`).
         real_broker: whether a broker of its own filled them.
     """
-    shown = [row for row in rows["suggestions"] if row["shown"] is not False]
     return JournaledSession(
         bars=_bars(rows["bars"]),
-        suggestions=[suggestion_from_payload(row["payload"]) for row in shown],
+        suggestions=[suggestion_from_payload(row["payload"]) for row in rows["suggestions"]],
         answers=_answers(rows["decisions"]),
         fills=sorted(fills, key=lambda one: one.fill.ts),
         instructions=_instructions(rows["session_events"]),

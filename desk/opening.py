@@ -7,25 +7,29 @@ what the broker holds; nothing is traded before journal and account agree.
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
 from brokers.channels import Channels
-from brokers.ib.native_stop import trigger_price
 from brokers.journal.bookkeeper import Bookkeeper
 from brokers.journal.journal import Journal
 from brokers.journal.reader import JournalReader
 from brokers.journal.session import SessionFacts
-from brokers.prompt import plan_text
 from desk.account import Account, Made, Place, RehearsalAccount, SimulatedAccount, open_ib_account
 from desk.bar_rows import refilled
+from desk.blind import BlindApprover
 from desk.calls import REAL_MODES, LiveCall, Suggester
 from desk.clock import DeskClock
+from desk.context import Channel, Context
+from desk.explaining import Explanation
+from desk.gated import GateApprover
 from desk.guards import Guards
 from desk.heartbeat import Heartbeat, start_watchdog
 from desk.instructions import Inbox
 from desk.markets import LiveMarket, mock_market, replay_market, theta_market
+from desk.markets.market import Mask
+from desk.open_session import OpenDesk
 from desk.person import Person, given_before, open_person
 from desk.real_money import before_real_money
 from desk.reporting import Reporting
@@ -38,39 +42,10 @@ from errors import SettingError
 from feeds.sessions import to_new_york
 from feeds.theta.market_time import MarketTime, market_time
 from settings import Settings
-from strategies.events import Event, read_events, warnings
-from vocabulary import DeskMemory, DeskStatus, Suggestion
+from strategies.events import read_events
+from vocabulary import Approver, DeskMemory, DeskStatus
 
 HEARTBEAT = "heartbeat.json"
-
-
-@dataclass(frozen=True, kw_only=True)
-class OpenDesk:
-    """A desk that is ready.
-
-    Args:
-        desk: to be run, in the main thread.
-        market, account: it trades on.
-        journal, session_id, facts: what is written down.
-        settings: as the session runs under them.
-        folder: of the run.
-        resumed: whether an earlier process began the session.
-        found: what a restart found, in sentences.
-        person: who is asked.
-    """
-
-    desk: LiveDesk
-    market: LiveMarket
-    account: Account
-    journal: Journal
-    session_id: str
-    facts: SessionFacts
-    settings: Settings
-    folder: Path
-    resumed: bool
-    found: tuple[str, ...]
-    person: Person
-    heartbeat: Heartbeat
 
 
 @contextmanager
@@ -150,6 +125,7 @@ class _Opening:
             found=made.found,
             person=person,
             heartbeat=heartbeat,
+            gate=self.suggester.gate,
         )
 
     def _account(self, theta: MarketTime | None) -> Account:
@@ -213,19 +189,44 @@ class _Opening:
         if made.memory is not None:
             latches.restore(made.memory)
         stop: list[LiveDesk] = []
+        explain = Explanation(settings, events)
         person = open_person(
             self.call.answers,
+            scripted=self.call.person,
+            journal=journal.path,
             given=given_before(journal.path, str(journal.session_id)),
             status=board,
             inbox=inbox,
             wake=self.wake,
             quit=lambda: stop[0].stop("stopped by the person"),
             mask=market.mask,
-            explain=_Explanation(settings, events),
+            explain=explain,
             plain=self.say,
             stack=self.stack,
         )
         say = _teller(board, person, clock)
+        channels = self._channels(
+            Context(
+                status=board,
+                inbox=inbox,
+                wake=self.wake,
+                market=market,
+                journal=journal.path,
+                session_id=str(journal.session_id),
+                mask=market.mask,
+                settings=settings,
+                clock=clock,
+                explain=explain,
+                say=person.say,
+            )
+        )
+        asked: Approver = Channels([person.approver, *_shown(channels, market.mask)], say)
+        gate = self.suggester.gate
+        if gate is not None:
+            gated = GateApprover(
+                asked, gate.without_probes() if facts.mode == "live" else gate, say
+            )
+            bookkeeper.gate, explain.gate, asked = gated.columns, gated.explanation, gated
         guards = Guards(market, settings, clock, inbox, say, person.timed)
         desk = LiveDesk(
             DeskParts(
@@ -235,8 +236,8 @@ class _Opening:
                 bookkeeper=bookkeeper,
                 policy=self.suggester.policy,
                 events=events,
-                approver=Channels([person.approver], say),
-                person=person.needs_time,
+                approver=asked,
+                person=lambda: person.needs_time() or any(one.needs_time for one in channels),
                 settings=settings,
                 clock=clock,
                 latches=latches,
@@ -252,29 +253,18 @@ class _Opening:
         stop.append(desk)
         return desk, person
 
+    def _channels(self, context: Context) -> list[Channel]:
+        """The further channels that were asked for, open."""
+        channels = [make(context) for make in self.call.channels]
+        for channel in channels:
+            self.stack.callback(channel.close)
+            channel.start()
+        return channels
+
     def _recorder(self, journal: Journal):  # type: ignore[no-untyped-def]
         with JournalReader(journal.path) as reader:
             bars = reader.table("bars", [str(journal.session_id)])
         return refilled(self.suggester.policy.actions, bars)
-
-
-class _Explanation:
-    """The lines above a suggestion: the plan, and what deserves attention now."""
-
-    def __init__(self, settings: Settings, events: Sequence[Event]) -> None:
-        self._settings, self._events = settings, events
-
-    def __call__(self, suggestion: Suggestion) -> str:
-        settings, plan = self._settings, suggestion.plan
-        at_broker = None
-        if settings.broker == "ib" and settings.ib.native_stop and plan is not None:
-            at_broker = trigger_price(plan.stop_price, settings.ib.native_stop_factor)
-        return plan_text(
-            suggestion,
-            stop_at_broker=at_broker,
-            seconds=settings.rules.question_seconds,
-            warnings=warnings(suggestion.ts, self._events),
-        )
 
 
 def _mode(call: LiveCall, account: Account, theta: MarketTime | None) -> str:
@@ -283,6 +273,11 @@ def _mode(call: LiveCall, account: Account, theta: MarketTime | None) -> str:
     if theta is None:
         return call.kind
     return "mock" if theta.is_simulated else account.mode
+
+
+def _shown(channels: Sequence[Channel], mask: Mask) -> list[Approver]:
+    """The channels as approvers that see what the mask leaves."""
+    return [BlindApprover(one, mask) if mask.hides else one for one in channels]
 
 
 def _teller(board: StatusBoard, person: Person, clock: DeskClock) -> Callable[[str], None]:

@@ -12,6 +12,7 @@ from brokers.piped import PipedApprover, Timed
 from desk.blind import BlindApprover, masked_status
 from desk.instructions import Inbox
 from desk.markets.market import Mask
+from desk.scripted import answers_before, scripted_person
 from desk.status import StatusBoard
 from desk.terminal.approver import TerminalApprover
 from vocabulary import Answer, Approver, Suggestion
@@ -60,6 +61,8 @@ def given_before(path: Path, session_id: str) -> Given:
 def open_person(
     answers: Path | None,
     *,
+    scripted: str | None,
+    journal: Path,
     given: Given,
     status: StatusBoard,
     inbox: Inbox,
@@ -74,6 +77,8 @@ def open_person(
 
     Args:
         answers: a file; else the terminal, or standard input where that is none.
+        scripted: a scripted person instead of all these; None for nobody of the kind.
+        journal: where a scripted person's earlier answers are counted.
         given: what that file gave already.
         status: for the toolbar.
         inbox: takes instructions.
@@ -86,6 +91,10 @@ def open_person(
 
     Raises `DataError` for a file of answers that cannot be used.
     """
+    if scripted is not None:
+        with JournalReader(journal) as reader:
+            answered = answers_before(reader.rows("decisions"))
+        return Person(scripted_person(scripted, answered), _nobody, plain)
     if answers is not None:
         piped = PipedApprover.from_file(answers, given.answers, given.instructions)
         return Person(piped, _nobody, plain, piped.timed)

@@ -189,12 +189,23 @@ class _Run:
         self.approver.move(Instant(self._snapshot().ts, later=True))
 
     def _die_before(self, ts: int) -> None:
-        """An entry dies with its desk; exits work on (`ChainBroker.restore`)."""
+        """Entries and questions die with their desk; exits work on (`ChainBroker.restore`).
+
+        An entry lives where the journal has a fill that is still to come: the desk died in the bar
+        that filled it, before the bar itself was written.
+        """
         died = [last for last in self._restarts if last < ts]
         del self._restarts[: len(died)]
         for order in tuple(self._orders.values()) if died else ():
-            if order.alive() and order.info.get("exit_reason") is None:
+            is_exit = order.info.get("exit_reason") is not None
+            works_on = order.status != bt.Order.Submitted if is_exit else self._fills_yet(order)
+            if order.alive() and not works_on:
                 self._broker.cancel(order, "the desk was started again")
+
+    def _fills_yet(self, order: bt.Order) -> bool:
+        suggestion = order.info.get("suggestion")
+        is_filled = suggestion is not None and suggestion.id in self._filled
+        return is_filled and not order.executed.size and order.status != bt.Order.Submitted
 
     def _told(self, order: bt.Order) -> None:
         self._orders[order.ref] = order

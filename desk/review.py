@@ -227,7 +227,10 @@ def _decision(suggestion: Suggestion, reply: Reply, seconds: float) -> Decision:
 
 
 def _answer(line: str) -> Reply:
-    said = understand(line, CHANNEL) if line.strip() else Wish.HELP
+    try:
+        said = understand(line, CHANNEL) if line.strip() else Wish.HELP
+    except UserError:
+        said = Wish.HELP  # the desk's list of words would mislead here
     if not isinstance(said, Reply):
         raise UserError("answer y, n or skip; help tells more")
     return said

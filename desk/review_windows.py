@@ -89,7 +89,8 @@ def windows(
 ) -> Iterator[Window]:
     """`count` windows in the order in which they are asked; the same arguments, the same windows.
 
-    Repeats come last, each a trade of the first half. Sessions are opened as they are needed.
+    Repeats come last, of the first half of the trades where they are enough. Sessions are opened
+    as they are needed.
     Raises `DataError` where the sessions have no moment at which an entry is legal.
     """
     finder = _Finder(source, policy, settings, np.random.default_rng([seed, count]))
@@ -101,7 +102,7 @@ def windows(
         if window.kind is Kind.TRADE:
             asked.append(window)
         yield window
-    early = asked[: max(len(asked) // 2, 1)]
+    early = asked[: max(len(asked) // 2, repeats)]
     for place in finder.random.permutation(len(early))[:repeats]:
         yield replace(early[place], repeats=True)
 

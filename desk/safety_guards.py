@@ -31,6 +31,7 @@ class StaleGuard:
         source: how the present outage is named.
         is_accelerated: whether market time runs faster than the wall's. Then a machine that is busy
             for a moment is minutes late, so bars must be missing by the wall too.
+        bar_seconds: the usual time between two bars; that of the settings where None.
     """
 
     settings: Settings
@@ -38,6 +39,7 @@ class StaleGuard:
     connected: bool = True
     source: str = "market data"
     is_accelerated: bool = False
+    bar_seconds: float | None = None
     _lost_ts: int = 0
     _bar: tuple[int, float] = (0, 0.0)
 
@@ -62,7 +64,9 @@ class StaleGuard:
             return f"no {self.source} has arrived yet"
         if not self.connected:
             return f"{self.source} has been gone for {_age(now - self._lost_ts)}"
-        limit = BARS_MISSED * self.settings.live.bar_seconds
+        if snapshot.minutes_until_close <= 0:
+            return ""  # the day is over: the entry window says so
+        limit = BARS_MISSED * (self.bar_seconds or self.settings.live.bar_seconds)
         waited = (min(now, snapshot.session.close_ns) - snapshot.ts) / 1e9
         silent = self._silent(snapshot.ts) or not self.is_accelerated
         if waited > limit and silent:

@@ -87,6 +87,7 @@ class LiveDesk:
     strategy: Any = None
     is_over: bool = False
     _stopping: str = ""
+    _was_halted: bool = False
     _broker: Any = field(init=False)
     _bars: BarWriter = field(init=False)
     _controls: Any = None
@@ -161,7 +162,7 @@ class LiveDesk:
         p = self.parts
         own = p.guards.halted or p.latches.halted or getattr(p.inner, "halted", "")
         books = self.strategy.books_fault if self.strategy is not None else ""
-        return own or books or self._broker.journal_fault or p.bookkeeper.fault
+        return own or books or p.bookkeeper.fault
 
     @property
     def position(self) -> Position | None:
@@ -203,9 +204,23 @@ class LiveDesk:
         p.guards.watch(self.position)
         question = self._broker.open_question
         p.market.hold(question is not None and p.person())
-        p.reporting.report(self.strategy, question, self.halted())
+        halted = self.halted()
+        self._tell_halt(halted)
+        p.reporting.report(self.strategy, question, halted)
         if self._stopping or self._is_done():
             p.market.feed.end()
+
+    def _tell_halt(self, halted: str) -> None:
+        """Say and write down when entries begin to be refused, and when that is over.
+
+        Before the first bar there is nothing to say: the desk waits for its market.
+        """
+        if bool(halted) == self._was_halted or not len(self.strategy):
+            return
+        self._was_halted = bool(halted)
+        event = JournalEvent.HALTED if halted else JournalEvent.UNHALTED
+        self.note(event, {"reason": halted})
+        self.parts.say(f"HALTED: {halted}" if halted else "no longer halted")
 
     def _carry_out(self, instruction: Any, at_bar: bool) -> None:
         p = self.parts
@@ -238,6 +253,7 @@ class LiveDesk:
 
     def _asked(self, order: Any, suggestion: Any, snapshot: Any) -> None:
         p = self.parts
+        p.market.hold(p.person())  # now: at the next loop there may be a bar more
         p.market.board.watch(suggestion.contract)
         self._bars.flush()  # a suggestion is never on the disk without its bar
         p.bookkeeper.asked(order, suggestion, snapshot)

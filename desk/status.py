@@ -1,6 +1,7 @@
 """The state of the desk for whoever looks at it: terminal, web page, watchdog."""
 
 import threading
+import time
 from collections import deque
 from dataclasses import replace
 from typing import Any
@@ -12,13 +13,18 @@ MESSAGES = 200
 
 
 class StatusBoard:
-    """The newest `DeskStatus`. The desk's thread publishes, any other reads or waits."""
+    """The newest `DeskStatus`. The desk's thread publishes, any other reads or waits.
+
+    Attributes:
+        told_at: monotonic seconds of the last `publish`, changed or not: the desk's sign of life.
+    """
 
     def __init__(self, first: DeskStatus | None = None) -> None:
         """Begins with an empty status unless one is given."""
         self._latest = first if first is not None else DeskStatus()
         self._messages: deque[tuple[int, str]] = deque(self._latest.messages, MESSAGES)
         self._changed = threading.Condition()
+        self.told_at = time.monotonic()
 
     def latest(self) -> DeskStatus:
         """The newest status; frozen, so it may be kept."""
@@ -26,6 +32,7 @@ class StatusBoard:
 
     def publish(self, **changes: Any) -> None:
         """Replace what changed; those who wait are told when anything did."""
+        self.told_at = time.monotonic()
         changed = replace(self._latest, messages=tuple(self._messages), **changes)
         if changed == self._latest:
             return

@@ -15,7 +15,7 @@ NEAR_STRIKE = 0.003
 """A close within this fraction of the strike could have gone either way."""
 
 FEW_SESSIONS = 20
-"""Resampling fewer days than this understates what could happen."""
+"""Fewer days than this prove nothing, and resampling them understates what could happen."""
 
 
 def proof(metrics: Metrics) -> str:
@@ -34,7 +34,7 @@ def proof(metrics: Metrics) -> str:
         f"{money(deviation)}): "
     )
     t = metrics["t_statistic"]
-    if abs(t) < 2:
+    if abs(t) < 2 or seen < FEW_SESSIONS:
         return start + f"these figures prove nothing yet (t = {number(t)})."
     what = "a gain" if mean > 0 else "a loss"
     where = "of this simulated market" if metrics["simulated"] else "such as these"

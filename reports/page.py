@@ -4,20 +4,22 @@ from base64 import b64encode
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from reports import findings, summary
-from reports.formatting import MINUS
+from reports import findings, summary, trade_tables
+from reports.charts.worst_days import worst_sessions
 from reports.metrics import Metrics
 from reports.result import BacktestResult
+from reports.tables import is_loss
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A picture of the report: its file's name, what it shows, and the PNG."""
+    """A picture of a page: its file's name, what it shows, and the PNG."""
 
     name: str
     caption: str
@@ -29,10 +31,8 @@ class Picture:
         return "data:image/png;base64," + b64encode(self.image).decode("ascii")
 
 
-def render(
-    result: BacktestResult, metrics: Metrics, pictures: Iterable[Picture], configuration: str
-) -> str:
-    """The report as HTML; `configuration` is the run's config.toml, "" where there is none."""
+def render_page(template: str, pictures: Iterable[Picture] = (), **content: Any) -> str:
+    """A page of `reports/templates` as HTML, complete in itself; all text is escaped."""
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES),
         autoescape=True,
@@ -40,17 +40,32 @@ def render(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.tests["loss"] = _is_loss
-    return environment.get_template("report.html.j2").render(
+    environment.tests["loss"] = is_loss
+    named = {picture.name: picture for picture in pictures}
+    return environment.get_template(template).render(pictures=named, **content)
+
+
+def write_page(path: Path, text: str) -> Path:
+    """Put a page at `path` at once and whole, its folder made where it is missing; the path."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.draft")
+    draft.write_text(text, encoding="utf-8")
+    draft.replace(path)
+    return path
+
+
+def render(
+    result: BacktestResult, metrics: Metrics, pictures: Iterable[Picture], configuration: str
+) -> str:
+    """The report as HTML; `configuration` is the run's config.toml, "" where there is none."""
+    return render_page(
+        "report.html.j2",
+        pictures,
         result=result,
         metrics=metrics,
-        pictures={picture.name: picture for picture in pictures},
         findings=findings,
         summary=summary,
+        tables=trade_tables,
+        worst=worst_sessions(result),
         configuration=configuration,
     )
-
-
-def _is_loss(text: str) -> bool:
-    """Whether a cell is a single negative amount; an interval is neither gain nor loss."""
-    return text.startswith(f"{MINUS}$") and " " not in text

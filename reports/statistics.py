@@ -4,6 +4,8 @@ What cannot be known (a Sharpe ratio of one day, a win rate without trades) is N
 exception and never a flattering zero.
 """
 
+import math
+from statistics import NormalDist
 from typing import NamedTuple
 
 import numpy as np
@@ -20,6 +22,9 @@ LEVEL = 0.95
 SEED = 0
 FEWEST_SESSIONS = 10
 """With fewer, resampled Sharpe ratios mean nothing: most resamples have next to no variance."""
+
+EULER = 0.5772156649015329
+"""The Euler-Mascheroni constant."""
 
 _CHUNK = 250
 
@@ -163,6 +168,29 @@ def _resample(daily: Floats, count: int, random: np.random.Generator) -> tuple[F
     return means, means / deviations * np.sqrt(SESSIONS_A_YEAR)
 
 
+def wilson(part: int, whole: int, level: float = LEVEL) -> Interval:
+    """The interval of a share, `part` of `whole`; NaN where `whole` is zero.
+
+    Wilson (1927), "Probable Inference, the Law of Succession, and Statistical Inference", JASA 22:
+    unlike mean and deviation it holds with few figures and near 0 and 1.
+    """
+    if not whole:
+        return NO_INTERVAL
+    z = NormalDist().inv_cdf(0.5 + level / 2)
+    share, room = part / whole, z * z / whole
+    middle = share + room / 2
+    width = z * math.sqrt(share * (1 - share) / whole + room / (4 * whole))
+    return Interval(
+        max(0.0, (middle - width) / (1 + room)), min(1.0, (middle + width) / (1 + room))
+    )
+
+
+def difference_of_means(one: Floats, other: Floats) -> Interval:
+    """95 % of mean(`one` [n]) - mean(`other` [m]), each resampled by itself; NaN under two."""
+    first, second = bootstrap(one).means, bootstrap(other, seed=SEED + 1).means
+    return interval(first - second) if first.size and second.size else NO_INTERVAL
+
+
 def interval(samples: Floats, level: float = LEVEL) -> Interval:
     """Central percentile interval of `samples`, NaN among them left out."""
     known = samples[~np.isnan(samples)]
@@ -171,3 +199,80 @@ def interval(samples: Floats, level: float = LEVEL) -> Interval:
     tail = 50 * (1 - level)
     low, high = np.percentile(known, [tail, 100 - tail])
     return Interval(float(low), float(high))
+
+
+def expected_shortfall(daily: Floats, share: float = 0.01) -> float:
+    """Mean of the worst `share` of `daily` [days], of the worst one at least; NaN without days."""
+    if not daily.size:
+        return np.nan
+    count = max(1, math.ceil(share * daily.size))
+    return float(np.sort(daily)[:count].mean())
+
+
+class Difference(NamedTuple):
+    """A mean difference a session and its bootstrap interval."""
+
+    mean: float
+    interval: Interval
+
+
+def paired_difference(ours: Floats, theirs: Floats) -> Difference:
+    """`ours` less `theirs` on the same sessions [days], resampled in blocks of sessions.
+
+    Pairs take out what both owe to the market of the day.
+    """
+    daily = ours - theirs
+    if not daily.size:
+        return Difference(np.nan, NO_INTERVAL)
+    if np.ptp(daily) == 0:  # nothing varies: there is nothing to resample
+        return Difference(float(daily[0]), Interval(float(daily[0]), float(daily[0])))
+    return Difference(float(daily.mean()), interval(bootstrap(daily).means))
+
+
+def sharpe_a_session(daily: Floats) -> float:
+    """mean / sd of `daily` [days], not annualised; NaN as `sharpe`."""
+    return sharpe(daily) / math.sqrt(SESSIONS_A_YEAR)
+
+
+def probabilistic_sharpe(daily: Floats, above: float = 0.0) -> float:
+    """Probability that the true Sharpe ratio a session exceeds `above` (a session, too).
+
+    Phi((s - above) sqrt(n - 1) / sqrt(1 - g3 s + (g4 - 1) / 4 s^2)) with skewness g3 and kurtosis
+    g4 of `daily` [days]: fat tails and losses that are rarer but larger make it smaller. Bailey and
+    Lopez de Prado (2012), "The Sharpe Ratio Efficient Frontier". NaN as `sharpe`.
+    """
+    ratio = sharpe_a_session(daily)
+    if np.isnan(ratio):
+        return np.nan
+    standard = (daily - daily.mean()) / daily.std()
+    skewness, kurtosis = float(np.mean(standard**3)), float(np.mean(standard**4))
+    # Never negative, as g4 >= 1 + g3^2; zero only where two values alternate.
+    error = math.sqrt(max(1 - skewness * ratio + (kurtosis - 1) / 4 * ratio**2, 1e-12))
+    return NormalDist().cdf((ratio - above) * math.sqrt(daily.size - 1) / error)
+
+
+def expected_best_sharpe(trials: int, variance: float) -> float:
+    """The best Sharpe ratio that `trials` worthless configurations show by luck.
+
+    sqrt(V) ((1 - g) Phi^-1(1 - 1/N) + g Phi^-1(1 - 1/(N e))), g = 0.5772...: Bailey and Lopez de
+    Prado (2014), "The Deflated Sharpe Ratio", Journal of Portfolio Management 40. `variance` is
+    that of the trials' Sharpe ratios. Zero for one trial.
+    """
+    if trials < 2:
+        return 0.0
+    quantile = NormalDist().inv_cdf
+    best = (1 - EULER) * quantile(1 - 1 / trials) + EULER * quantile(1 - 1 / (trials * math.e))
+    return math.sqrt(variance) * best
+
+
+def deflated_sharpe(daily: Floats, trials: int, variance: float = np.nan) -> float:
+    """Probability that the true Sharpe ratio is above what the best of `trials` shows by luck.
+
+    `variance` of the trials' Sharpe ratios a session; where it is not known (NaN), that of a
+    worthless one measured on as many sessions, 1 / (n - 1). NaN as `sharpe`.
+    """
+    if daily.size < 2:
+        return np.nan
+    if np.isnan(variance):
+        variance = 1 / (daily.size - 1)
+    return probabilistic_sharpe(daily, expected_best_sharpe(trials, variance))

@@ -1,7 +1,6 @@
 """Tables and tiles of the report as rows of finished text; the template only lays them out."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, NamedTuple
 
@@ -10,6 +9,8 @@ import numpy as np
 from reports.formatting import DASH, clock, count, day, money, money_interval, number, percent
 from reports.metrics import Metrics
 from reports.result import BacktestResult, SessionFacts
+from reports.tables import Table as Table
+from reports.tables import interval_cell, time_cell
 from reports.trades import daily_pnl, session_of
 from vocabulary import RoundTrip
 
@@ -20,15 +21,6 @@ class Tile(NamedTuple):
     name: str
     value: str
     context: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """A table: headings, rows of text, and the columns that hold words (set to the left)."""
-
-    columns: Sequence[str]
-    rows: Sequence[Sequence[str]]
-    words: frozenset[int] = frozenset({0})
 
 
 def tiles(metrics: Metrics) -> list[Tile]:
@@ -79,9 +71,9 @@ def _trade(trade: RoundTrip) -> tuple[str, ...]:
         session_of(trade).isoformat(),
         f"{trade.contract.strike:g} {trade.contract.right.name.lower()}",
         f"{trade.side * trade.quantity:+d}".replace("-", "\N{MINUS SIGN}"),
-        clock(trade.entered_ts),
+        time_cell(trade.entered_ts, clock(trade.entered_ts)),
         money(trade.entry_price),
-        clock(trade.exited_ts),
+        time_cell(trade.exited_ts, clock(trade.exited_ts)),
         money(trade.exit_price),
         trade.exit_reason.value.replace("_", " "),
         number(trade.entry_underlying),
@@ -112,15 +104,11 @@ def _policy(name: str, figures: Metrics) -> tuple[str, ...]:
         money(figures["net_pnl"], signed=True),
         money(figures["pnl_at_mid"], signed=True),
         money(figures["daily_mean"], signed=True),
-        _interval(figures["daily_mean_interval"]),
+        interval_cell(figures["daily_mean_interval"]),
         money(figures["max_drawdown_by_day"]),
         money(figures.get("model_less_baseline"), signed=True),
-        _interval(figures.get("model_less_baseline_interval")),
+        interval_cell(figures.get("model_less_baseline_interval")),
     )
-
-
-def _interval(ends: Sequence[float] | None) -> str:
-    return money_interval(ends[0], ends[1]) if ends else DASH
 
 
 def months(result: BacktestResult) -> Table:

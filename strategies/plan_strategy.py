@@ -18,7 +18,12 @@ from vocabulary import Answer, DeskMemory, ExitReason, Fill, Position
 NOT_YET = float("inf")
 """When an exit works that has not been sent."""
 
-UNASKED = (ExitReason.MANUAL, ExitReason.KILL, ExitReason.SETTLEMENT)
+UNASKED = (
+    ExitReason.MANUAL,
+    ExitReason.KILL,
+    ExitReason.SETTLEMENT,
+    ExitReason.TIME_EXIT,
+)
 """Exits that a person has decided on already, or nobody can: never put as a question."""
 
 

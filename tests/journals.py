@@ -17,7 +17,7 @@ OPEN = session_on(DAY).open_ns
 MINUTE = 60_000_000_000
 PUT_628 = Contract("SPY", DAY, 628_000, Right.PUT)
 FACTS = SessionFacts("mock", DAY, seed=3, model="bundled", settings={"rules": {}})
-PLAN = Plan(2.4, 2.32, 240.0, 7.2, 480.0, OPEN + 375 * MINUTE, 240.0, -388.5, 62_800.0)
+PLAN = Plan(2.4, 2.32, 240.0, 7.2, 480.0, OPEN + 375 * MINUTE, 240.0, -338.5, 62_800.0)
 SUGGESTION = Suggestion(
     id="a",
     ts=OPEN,

@@ -19,7 +19,11 @@ ALLOWED = {
     "models": {*SHARED, "feeds", "strategies", "brokers.fills"},
     "reports": {*SHARED, "feeds"},
     "desk": {*SHARED, "feeds", "strategies", "brokers", "models", "reports"},
-    "commands": {*SHARED, "feeds", "strategies", "brokers", "models", "reports", "desk"},
+    "dashboard": {*SHARED, "feeds", "brokers", "desk"},
+    "commands": {
+        *(*SHARED, "feeds", "strategies", "brokers", "models", "reports"),
+        *("desk", "dashboard"),
+    },
     "run": {"errors", "commands"},
 }
 BOUND = {
@@ -36,8 +40,10 @@ BOUND = {
     "matplotlib": {"reports", "models"},
     "requests": {"feeds"},
     "websockets": {"feeds"},
-    "starlette": {"feeds"},
-    "uvicorn": {"feeds"},
+    "starlette": {"feeds", "dashboard"},
+    "uvicorn": {"feeds", "dashboard"},
+    "apprise": {"dashboard"},
+    "ray": {"models"},
 }
 OURS = set(ALLOWED)
 

@@ -22,7 +22,7 @@ FENCED = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)#\s]*)(?:#([^)\s]+))?\)")
 FILE = re.compile(r"`([\w./-]+/[\w-]+\.(?:py|md|toml|txt))`")
 NAME = re.compile(
-    r"`((?:feeds|strategies|brokers|models|reports|commands|desk|settings|vocabulary|run)(?:\.\w+)+)`"
+    r"`((?:feeds|strategies|brokers|models|reports|commands|desk|dashboard|settings|vocabulary|run)(?:\.\w+)+)`"
 )
 FILE_ENDINGS = {"py", "md", "toml"}
 

@@ -1,7 +1,7 @@
 """The journal's tables and columns (version 1).
 
 Every table also has `id`, `session_id`, `ts` (market time, nanoseconds) and `wall_utc` (ISO 8601).
-The gate's columns stay empty until there is one.
+The gate's columns are empty where no gate was learned.
 """
 
 from collections.abc import Mapping

@@ -27,6 +27,7 @@ class Bookings:
     Attributes:
         restoring: orders are of an earlier process: Backtrader's order objects do not exist.
         missed: executions that were booked while restoring.
+        known_until: the last bar of an earlier process (nanoseconds): it had not seen them yet.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class Bookings:
         self.stamp = stamp
         self.restoring = False
         self.missed: list[Fill] = []
+        self.known_until = 0
         self._takers: dict[str, bt.Order] = {}
 
     def executed(self, order: IBOrder, seen: ExecutionSeen) -> None:
@@ -55,7 +57,7 @@ class Bookings:
         old = self.ledger.fill(seen.execution_id)
         if old is not None:
             fill = replace(fill, fee=old.fee, ts=old.ts, underlying=old.underlying, mid=old.mid)
-        self.room.write(partial(self._write, order.order_ref, seen, fill))
+        self.room.unwritten.write(partial(self._write, order.order_ref, seen, fill))
         if old is not None:
             self._replace(fill)
         elif self.restoring:
@@ -67,14 +69,14 @@ class Bookings:
     def book_manual(self, order: IBOrder, seen: ExecutionSeen, taker: bt.Order) -> None:
         """Book an execution that a person made elsewhere and has accepted as ours."""
         fill = self._fill(order, seen)
-        self.room.write(partial(self._write, order.order_ref, seen, fill))
+        self.room.unwritten.write(partial(self._write, order.order_ref, seen, fill))
         self._book(taker, fill)
 
     def charged(self, execution_id: str, commission: float) -> None:
         """Set the commission of a booked execution."""
         old = self.ledger.fill(execution_id)
         if old is not None and old.fee != commission:
-            self.room.write(partial(self.room.journal.charged, execution_id, commission))
+            self.room.unwritten.write(partial(self.room.journal.charged, execution_id, commission))
             self._replace(replace(old, fee=commission))
 
     def _book(self, order: bt.Order, fill: Fill) -> None:
@@ -109,9 +111,13 @@ class Bookings:
         )
 
     def _moment(self, broker_ts: int) -> int:
-        """IB's own time where it is the market's; in a rehearsal it is another day's."""
+        """When a missed execution counts: IB's own time, but after the last bar that missed it.
+
+        In a rehearsal IB's time may be another day's; then it is the present.
+        """
         now = self.stamp()
-        return broker_ts if 0 <= now - broker_ts < _DAY else now
+        moment = broker_ts if 0 <= now - broker_ts < _DAY else now
+        return max(moment, self.known_until + 1)
 
     def _write(self, order_ref: str, seen: ExecutionSeen, fill: Fill) -> None:
         self.room.journal.executed(

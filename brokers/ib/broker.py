@@ -9,10 +9,10 @@ from collections.abc import Callable
 from typing import Any
 
 import backtrader as bt
-from backtrader.order import BuyOrder, SellOrder
 from backtrader.position import Position
 
 from brokers.base import DeskBroker
+from brokers.ib.bar_view import BarView
 from brokers.ib.bookings import Bookings
 from brokers.ib.closing import ClosingDesk
 from brokers.ib.disputes import Disputes
@@ -28,13 +28,15 @@ from brokers.ib.orders import IBOrder
 from brokers.ib.reconcile import compare
 from brokers.ib.records import Books, ExecutionSeen, LinkState
 from brokers.ib.recovery import Recovery
+from brokers.ib.refusals import refusal
 from brokers.ib.restart import Restart
+from brokers.ib.takers import Takers
 from brokers.option_commission import OptionCommission
-from feeds.contract import MULTIPLIER, Contract
+from feeds.contract import Contract
 from feeds.option_contract import OptionContract
 from feeds.sessions import to_new_york
 from settings import Settings
-from vocabulary import Clock, ExitReason, OrderLine, Suggestion
+from vocabulary import Clock, OrderLine
 
 _PATIENCE_SECONDS = 2.0
 """An order in doubt, or books on their way, halt new suggestions after so long."""
@@ -67,20 +69,15 @@ class IBBroker(DeskBroker):
         self.closing = ClosingDesk(self.room, self.quotes, self.ledger, ib)
         self.margin = MarginCheck(link, clock, ib.margin_fraction, ib.answer_seconds)
         self.disputes = Disputes()
+        self.bars = BarView(self.ledger, settings.live.bar_seconds)
+        self.takers = Takers(self)
         self.bookings = Bookings(
-            self.room, self.ledger, self.quotes, self._taker, self.tell, self._stamp
+            self.room, self.ledger, self.quotes, self.takers.taker, self.tell, self.stamp
         )
         self.past_refs: set[str] = set()
-        self.suggestions: dict[str, Suggestion] = {}
         self.books_seen = 0
         self._books: Books | None = None
         self.entries = EntryDesk(self)
-        self._stopped_out: bt.Order | None = None
-        self._owner: bt.Strategy | None = None
-        self._worth = 0.0
-        self._marks: dict[OptionContract, float] = {}
-        self._bars = 0
-        self._at_bar = False
 
     # --- Backtrader's questions, answered from memory
 
@@ -100,8 +97,8 @@ class IBBroker(DeskBroker):
     def getvalue(self, datas: Any = None) -> float:
         """Cash and positions at the mid of the last bar, dollars; `datas` restricts positions."""
         if datas is None:
-            return self.ledger.cash + self._worth
-        return sum(self._value(data) for data in datas if data in self.positions)
+            return self.ledger.cash + self.bars.worth
+        return sum(self.bars.value(data) for data in datas if data in self.positions)
 
     def getposition(self, data: Any) -> Position:
         """The position in a contract; an empty one where there is none."""
@@ -118,8 +115,8 @@ class IBBroker(DeskBroker):
             return f"Interactive Brokers: {self.link.line}"
         if not self.books_seen:
             return "IB's books have not been compared yet"
-        if room.journal_fault:
-            return f"the journal cannot be written: {room.journal_fault}"
+        if room.unwritten.fault:
+            return f"the journal cannot be written: {room.unwritten.fault}"
         if self.disputes.confirmed:
             return f"books differ: {'; '.join(self.disputes.confirmed)}"
         if room.unclear_seconds > _PATIENCE_SECONDS:
@@ -137,7 +134,9 @@ class IBBroker(DeskBroker):
         return tuple(map(order_line, self.room.live()))
 
     def prepare(self, order: bt.Order) -> None:
-        """Qualify the contract and ask for the margin while the person is being asked."""
+        """Qualify the contract and ask for the margin while the person is asked about an entry."""
+        if order.info.get("exit_reason") is not None:
+            return
         suggestion = order.info["suggestion"]
         self.link.qualify([suggestion.contract])
         if suggestion.plan is not None and self.room.state is LinkState.UP:
@@ -171,7 +170,7 @@ class IBBroker(DeskBroker):
         accepted = self.disputes.accept()
         if self._books is not None:
             for seen in self.disputes.latest.foreign_executions:
-                self._adopt_execution(seen)
+                self.takers.adopt(seen)
             self.room.ask_for_books()
         return accepted
 
@@ -188,11 +187,11 @@ class IBBroker(DeskBroker):
     def submit(self, order: bt.Order) -> bt.Order:
         """Take an approved entry or an exit."""
         order.addcomminfo(COMMISSION)
-        order.addinfo(fills=[])
+        order.addinfo(fills=[], order_ref="")  # named once it is at IB: intents are ours to write
         order.submit(self)
         self.tell(order)
-        self._owner = order.owner
-        fault = self._fault(order)
+        self.takers.owner = order.owner
+        fault = refusal(self, order)
         if fault:
             self.end_order(order, order.reject, fault, self)
         elif order.info.get("exit_reason") is not None:
@@ -220,31 +219,11 @@ class IBBroker(DeskBroker):
         """
         if not len(self.cerebro.datas[0]):
             return
-        self._look_at_bar()
+        self.bars.look(self.cerebro.datas[0])
         self.room.turn()
         self.entries.turn()
         self._end_exit_when_flat()
         self.closing.turn(self.clock.market_now())
-
-    def _fault(self, order: bt.Order) -> str:
-        if not isinstance(order.data, OptionContract):
-            return "IBBroker trades single option contracts, no combos and no shares"
-        if order.info.get("exit_reason") is not None:
-            return self._exit_fault(order)
-        suggestion = order.info.get("suggestion")
-        if suggestion is None or suggestion.plan is None:
-            return "an entry needs a suggestion with a plan"
-        if self.halted or self.room.state is not LinkState.UP:
-            return self.halted
-        if self.ledger.held() or self.entries.alive():
-            return "one position and one entry at a time"
-        return ""
-
-    def _exit_fault(self, order: bt.Order) -> str:
-        held = self.ledger.held().get(order.data.contract, 0)
-        if held * order.size >= 0 or abs(order.size) > abs(held):
-            return f"nothing to close: the desk holds {held:+d} {order.data.contract}"
-        return "another exit works already" if self.closing.exit is not None else ""
 
     def end_order(self, order: bt.Order, ending: Callable[..., Any], reason: str, *by: Any) -> None:
         """End Backtrader's order in one of its ways, with the reason in `info["reason"]`."""
@@ -264,61 +243,6 @@ class IBBroker(DeskBroker):
         elif not self.ledger.held().get(leaving.contract):
             self.closing.exit = None
             self.end_order(leaving.order, leaving.order.cancel, "the position is closed")
-
-    def _taker(self, order: IBOrder) -> bt.Order:
-        """Backtrader's order that an execution of `order` belongs to."""
-        entered = self.entries.behind(order)
-        if entered is not None:
-            return entered
-        if order.purpose == "entry":
-            return self._late_entry(order)
-        leaving = self.closing.exit
-        if leaving is not None and leaving.started_ts is not None and leaving.order.alive():
-            leaving.order.addinfo(order_ref=order.order_ref)
-            return leaving.order
-        return self._stop_order(order)
-
-    def _stop_order(self, order: IBOrder) -> bt.Order:
-        """The native stop has fired: an exit that nobody ordered in this process."""
-        known = self._stopped_out
-        if known is not None and known.alive() and known.info["order_ref"] == order.order_ref:
-            return known
-        left = abs(self.ledger.held().get(order.ticket.contract, 0)) or order.ticket.quantity
-        made = self._made(order, left, exit_reason=ExitReason.STOP_LOSS)
-        made.addinfo(exit_decided_ts=self._stamp())
-        self._stopped_out = made
-        return made
-
-    def _late_entry(self, order: IBOrder) -> bt.Order:
-        """An entry of an earlier process that was filled while it was being cancelled."""
-        suggestion = self.suggestions[order.order_ref]
-        made = self._made(order, order.ticket.quantity, suggestion=suggestion)
-        self.entries.adopt(made, suggestion, order)
-        return made
-
-    def _made(self, order: IBOrder, size: int, **info: Any) -> bt.Order:
-        """An order that Backtrader's strategy has not made, told as Submitted and Accepted."""
-        kind = BuyOrder if order.ticket.side > 0 else SellOrder
-        data = self._data(order.ticket.contract)
-        made = self._order(kind, self._strategy(), data, size, **info)
-        made.addinfo(fills=[], order_ref=order.order_ref)
-        made.addcomminfo(COMMISSION)
-        made.submit(self)
-        self.tell(made)
-        made.accept(self)
-        self.tell(made)
-        return made
-
-    def _adopt_execution(self, seen: ExecutionSeen) -> None:
-        """Somebody else's execution that closes our position, as a manual exit of ours."""
-        contract = seen.contract
-        held = 0 if contract is None else self.ledger.held().get(contract, 0)
-        if contract is None or held * seen.side >= 0 or seen.quantity > abs(held):
-            return
-        order = self.room.adopt_manual(seen, contract)
-        made = self._made(order, seen.quantity, exit_reason=ExitReason.MANUAL)
-        made.addinfo(exit_decided_ts=self._stamp())
-        self.bookings.book_manual(order, seen, made)
 
     # --- what became certain (the room's listener)
 
@@ -363,42 +287,12 @@ class IBBroker(DeskBroker):
 
     # --- small things
 
-    def _look_at_bar(self) -> None:
-        """Notice a new bar, and value positions at its mids."""
-        bars = len(self.cerebro.datas[0])
-        self._at_bar = bars != self._bars
-        self._bars = bars
-        if self._at_bar:
-            self._show_restored()
-            for data in self.positions:
-                self._mark(data)
-            self._worth = sum(map(self._value, self.positions))
+    def stamp(self) -> int:
+        """Market time of what happens now, as the order of bars has it (`BarView.stamp`)."""
+        return self.bars.stamp(self.clock.market_now())
 
-    def _show_restored(self) -> None:
-        """Positions of an earlier process get their Backtrader data with the first bar."""
-        for contract in self.ledger.held():
-            if self._data(contract) not in self.positions:
-                self.ledger.show(self._data(contract))
-
-    def _stamp(self) -> int:
-        """Market time of what happens now; at a bar, never later than the bar."""
-        now = self.clock.market_now()
-        if not self._at_bar:
-            return now
-        return min(now, int(self.cerebro.datas[0].snapshot().ts))
-
-    def _data(self, contract: Contract) -> OptionContract:
-        data: OptionContract = self.cerebro.datas[0].contract(contract)
-        return data
-
-    def _strategy(self) -> bt.Strategy:
-        return self._owner if self._owner is not None else self.cerebro.runningstrats[0]
-
-    def _mark(self, data: OptionContract) -> None:
-        mid = data.quote().mid
-        if mid == mid:
-            self._marks[data] = mid
-
-    def _value(self, data: OptionContract) -> float:
-        position = self.positions[data]
-        return float(position.size * self._marks.get(data, position.price) * MULTIPLIER)
+    def new_order(
+        self, kind: type[bt.Order], owner: bt.Strategy, contract: Contract, size: int, **info: Any
+    ) -> bt.Order:
+        """An order that nobody submitted."""
+        return self._order(kind, owner, self.bars.data(contract), size, **info)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+from brokers.ib.books_request import ASK_AGAIN_SECONDS
 from brokers.ib.exit_order import ExitOrder
 from brokers.ib.exit_quotes import ExitQuotes
 from brokers.ib.ledger import Ledger
@@ -18,7 +19,7 @@ from brokers.ib.native_stop import (
     closing_quantity,
     trigger_price,
 )
-from brokers.ib.order_room import ASK_AGAIN_SECONDS, OrderRoom
+from brokers.ib.order_room import OrderRoom
 from brokers.ib.orders import IBOrder, OrderState
 from errors import JournalError
 from feeds.contract import Contract
@@ -152,7 +153,7 @@ class ClosingDesk:
         try:
             self.order = self.room.send("stop" if is_stop else "exit", terms, **intent)
         except JournalError as fault:
-            self.room.journal_fault = str(fault)
+            self.room.unwritten.fault = str(fault)
             self._again_at = self._clock() + ASK_AGAIN_SECONDS
             return
         self.fault = ""
@@ -172,7 +173,7 @@ class ClosingDesk:
             self._named = named
             columns = {"exit_reason": reason, "exit_decided_ts": decided, "quantity": quantity}
             amend = self.room.journal.amend_intent
-            self.room.write(partial(amend, now, order.order_ref, **columns))
+            self.room.unwritten.write(partial(amend, now, order.order_ref, **columns))
 
     def _clock(self) -> float:
         return self.room.clock.monotonic()

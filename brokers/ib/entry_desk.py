@@ -85,7 +85,7 @@ class EntryDesk:
         try:
             entry.placed = broker.room.send("entry", terms, suggestion=wanted, worst=worst)
         except JournalError as fault:
-            broker.room.journal_fault = str(fault)
+            broker.room.unwritten.fault = str(fault)
             self._refuse(entry, f"the journal cannot be written: {fault}")
             return
         broker.closing.multiples[wanted.contract] = wanted.stop_multiple

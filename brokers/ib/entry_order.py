@@ -8,7 +8,8 @@ from typing import Any
 
 import backtrader as bt
 
-from brokers.ib.order_room import ASK_AGAIN_SECONDS, OrderRoom
+from brokers.ib.books_request import ASK_AGAIN_SECONDS
+from brokers.ib.order_room import OrderRoom
 from brokers.ib.orders import IBOrder
 from brokers.ib.walking import Sides, first_limit, next_limit
 from vocabulary import Plan, Suggestion

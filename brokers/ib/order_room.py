@@ -8,8 +8,11 @@ calls come from Cerebro's thread; none blocks.
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
+from brokers.ib.books_request import BooksRequest
+from brokers.ib.journal_queue import JournalQueue
+from brokers.ib.order_parties import Link, Listener
 from brokers.ib.orders import IBOrder, OrderState
 from brokers.ib.records import (
     Books,
@@ -24,56 +27,13 @@ from brokers.ib.records import (
     OrderTicket,
     StatusSeen,
 )
-from errors import BrokerError, JournalError
 from feeds.contract import Contract
 from vocabulary import Clock, ExitReason, JournalRecord
 
 STALE = "its approval is stale"
 """Why an entry is cancelled that works at IB without an order of Backtrader's behind it."""
 
-ASK_AGAIN_SECONDS = 1.0
-"""Wall seconds between two requests for books, and before a refused change is tried again."""
-
-ROUTINE_SECONDS = 30.0
-"""Wall seconds after which books are compared anyway: IB does not tell what others trade."""
-
 _EXPECTING = (OrderState.INTENDED, OrderState.SENT, OrderState.CANCELLING)
-
-
-class Link(Protocol):
-    """What is used of the link to the gateway (`brokers.ib.link.IBLink`)."""
-
-    account: str
-    state: LinkState
-    line: str
-
-    def drain(self) -> list[LinkEvent]:
-        """Everything since the last call."""
-
-    def place(self, ticket: OrderTicket) -> None:
-        """Send a new order or a change."""
-
-    def cancel(self, order_id: int) -> None:
-        """Send a cancellation."""
-
-    def ask_books(self) -> None:
-        """Ask for complete books."""
-
-    def take_books(self) -> Books | BrokerError | None:
-        """The answer once it is there."""
-
-
-class Listener(Protocol):
-    """Who is told what became certain (the broker)."""
-
-    def executed(self, order: IBOrder, now: ExecutionSeen, before: ExecutionSeen | None) -> None:
-        """An execution, or the correction of one."""
-
-    def charged(self, order: IBOrder, execution_id: str, commission: float) -> None:
-        """The commission of an execution, dollars; told again where it changes."""
-
-    def settled(self, books: Books) -> None:
-        """Complete books came; all orders follow them already."""
 
 
 class OrderRoom:
@@ -82,7 +42,7 @@ class OrderRoom:
     Attributes:
         orders: by order_ref.
         state: of the line, as far as its events were taken.
-        journal_fault: why the journal cannot be written; empty when it can.
+        unwritten: what the journal has not taken yet, and why.
     """
 
     def __init__(
@@ -96,29 +56,20 @@ class OrderRoom:
         self.answer_seconds = answer_seconds
         self.orders: dict[str, IBOrder] = {}
         self.state = LinkState.DOWN
-        self.journal_fault = ""
+        self.unwritten = JournalQueue()
         self._waiting: dict[str, float] = {}
         self._acts = 0
         self._last_act: dict[str, int] = {}
-        self._dirty = True
-        self._asked: tuple[int, float] | None = None
-        self._ask_after = 0.0
-        self._compared_at = 0.0
+        self._books = BooksRequest(link, 2 * answer_seconds)
         self._unclear_since: float | None = None
         self._early: dict[str, CommissionSeen] = {}
-        self._unwritten: list[Callable[[], object]] = []
 
     # --- what is known
 
     @property
     def is_clear(self) -> bool:
         """Whether the line is up, and every order's state and the books are known."""
-        return (
-            self.state is LinkState.UP
-            and not self._dirty
-            and self._asked is None
-            and not any(one.state is OrderState.UNKNOWN for one in self.orders.values())
-        )
+        return self.state is LinkState.UP and not self._books.is_open and not self._is_in_doubt
 
     @property
     def unclear_seconds(self) -> float:
@@ -177,8 +128,7 @@ class OrderRoom:
 
     def ask_for_books(self, after_seconds: float = 0.0) -> None:
         """Have the gateway's books compared soon; nothing is sent until then."""
-        self._dirty = True
-        self._ask_after = max(self._ask_after, self.clock.monotonic() + after_seconds)
+        self._books.want(self.clock.monotonic() + after_seconds)
 
     def adopt(self, order: IBOrder) -> None:
         """Take over an order of an earlier process."""
@@ -193,20 +143,20 @@ class OrderRoom:
             self._hear(event)
         now = self.clock.monotonic()
         self._look_at_clocks(now)
-        self._take_books(now)
-        due = self._needs_books or now - self._compared_at > ROUTINE_SECONDS
-        if self._asked is None and due and self.state is LinkState.UP:
-            self._ask(now)
+        answer = self._books.take(now)
+        if answer is not None:
+            self.take(*answer)
+        if self.state is LinkState.UP:
+            self._books.ask(now, self._is_in_doubt, self._acts)
         for order in self.live():
             if order.cancel_reason and order.state is OrderState.WORKING and self.is_clear:
                 self.cancel(order, order.cancel_reason)
         self._unclear_since = None if self.is_clear else self._unclear_since or now
-        if self._unwritten:
-            self._write_again()
+        self.unwritten.try_again()
 
     @property
-    def _needs_books(self) -> bool:
-        return self._dirty or any(one.state is OrderState.UNKNOWN for one in self.orders.values())
+    def _is_in_doubt(self) -> bool:
+        return any(one.state is OrderState.UNKNOWN for one in self.orders.values())
 
     def _hear(self, event: LinkEvent) -> None:
         if isinstance(event, LinkChanged):
@@ -221,9 +171,8 @@ class OrderRoom:
                     self._doubted(order)
 
     def _line_changed(self, event: LinkChanged) -> None:
-        self.state, self._dirty = event.state, True
-        self._asked = None
-        self._ask_after = 0.0
+        self.state = event.state
+        self._books.start_anew()
         if event.state is not LinkState.UP:
             for order in self.live():
                 self.follow(order, partial(order.lose_sight, f"the line: {event.reason}"))
@@ -245,7 +194,7 @@ class OrderRoom:
             return self._with_id(event)
         order = self.orders.get(event.order_ref)
         if order is None and not isinstance(event, OrderSent):
-            self._dirty = self._dirty or event.contract is not None
+            self._books.is_wanted = self._books.is_wanted or event.contract is not None
         return [] if order is None else [order]
 
     def _with_id(self, event: StatusSeen | ErrorSeen) -> list[IBOrder]:
@@ -276,7 +225,7 @@ class OrderRoom:
         else:
             self._waiting.pop(order.order_ref, None)
         if self._shown(order) != shown:
-            self.write(partial(self.journal.write, self._row(order)))
+            self.unwritten.write(partial(self.journal.write, self._row(order)))
 
     @staticmethod
     def _shown(order: IBOrder) -> tuple[Any, ...]:
@@ -311,23 +260,6 @@ class OrderRoom:
                 why = f"IB has not answered for {self.answer_seconds:g} s"
                 self.follow(order, partial(order.lose_sight, why))
 
-    def _ask(self, now: float) -> None:
-        if now >= self._ask_after:
-            self._dirty = False
-            self._asked = self._acts, now
-            self._ask_after = now + ASK_AGAIN_SECONDS
-            self.link.ask_books()
-
-    def _take_books(self, now: float) -> None:
-        if self._asked is None:
-            return
-        answer, (acts, since) = self.link.take_books(), self._asked
-        if isinstance(answer, Books):
-            self._asked, self._compared_at = None, now
-            self.take(answer, acts)
-        elif answer is not None or now - since > 2 * self.answer_seconds:
-            self._asked, self._dirty = None, True
-
     def take(self, books: Books, acts: int | None = None) -> None:
         """Let every order follow complete books; `acts`: our acts when they were asked for."""
         limit = self._acts if acts is None else acts
@@ -360,20 +292,3 @@ class OrderRoom:
         order.executions = {seen.execution_id: seen}
         self.adopt(order)
         return order
-
-    # --- the journal
-
-    def write(self, act: Callable[[], object]) -> None:
-        """Write to the journal; what fails is kept and tried again, and halts new entries."""
-        self._unwritten.append(act)
-        self._write_again()
-
-    def _write_again(self) -> None:
-        try:
-            while self._unwritten:
-                self._unwritten[0]()
-                self._unwritten.pop(0)
-        except JournalError as fault:
-            self.journal_fault = str(fault)
-        else:
-            self.journal_fault = ""

@@ -5,10 +5,10 @@ answer of the gateway (`Books`), or a refusal of an order that nobody acknowledg
 hints: whatever does not fit makes the order UNKNOWN, and nothing is done with it until Books came.
 """
 
-from dataclasses import dataclass, field, replace
-from enum import StrEnum
+from dataclasses import dataclass, replace
 
 from brokers.ib.codes import CODES, Code, Says, is_margin, words
+from brokers.ib.order_facts import FINAL, OrderFacts, OrderState
 from brokers.ib.records import (
     Books,
     CommissionSeen,
@@ -20,103 +20,16 @@ from brokers.ib.records import (
     StatusSeen,
 )
 
+__all__ = ["FINAL", "IBOrder", "OrderState"]
 
-class OrderState(StrEnum):
-    """What is known of an order. Only the last three are final, and a proof may still undo them."""
-
-    INTENDED = "intended"
-    SENT = "sent"
-    WORKING = "working"
-    CANCELLING = "cancelling"
-    UNKNOWN = "unknown"
-    FILLED = "filled"
-    CANCELLED = "cancelled"
-    REJECTED = "rejected"
-
-
-FINAL = frozenset((OrderState.FILLED, OrderState.CANCELLED, OrderState.REJECTED))
 _WORKING_WORDS = frozenset(("ApiPending", "PendingSubmit", "PreSubmitted", "Submitted"))
 _CANCELLED_WORDS = frozenset(("Cancelled", "ApiCancelled"))
 _CENT = 1e-6
 
 
 @dataclass(slots=True, eq=False)
-class IBOrder:
-    """One order of ours.
-
-    Attributes:
-        ticket: its terms as last acknowledged (as first sent, before that).
-        purpose: "entry" or "exit".
-        change: terms on their way, None where nothing is changed.
-        cancel_reason: why it is to be cancelled; empty where it is not.
-        executions: by id, the highest revision of each.
-        commissions: (revision, dollars) by execution id.
-        doubt: why its state is UNKNOWN.
-        message: the last words of IB.
-        change_refused: IB's words for the last refused change; empty after an accepted one.
-        try_again: a change met an order still in process: once more, later.
-        is_margin: rejected for want of money.
-    """
-
-    ticket: OrderTicket
-    purpose: str
-    state: OrderState = OrderState.INTENDED
-    permanent_id: int = 0
-    change: OrderTicket | None = None
-    cancel_reason: str = ""
-    executions: dict[str, ExecutionSeen] = field(default_factory=dict)
-    commissions: dict[str, tuple[int, float]] = field(default_factory=dict)
-    doubt: str = ""
-    message: str = ""
-    change_refused: str = ""
-    try_again: bool = False
-    is_margin: bool = False
-
-    @property
-    def order_ref(self) -> str:
-        """Our own unique name of it."""
-        return self.ticket.order_ref
-
-    @property
-    def order_id(self) -> int:
-        """Its id at our client, 0 while it has none."""
-        return self.ticket.order_id
-
-    @property
-    def filled(self) -> int:
-        """Contracts executed, by executions alone."""
-        return sum(one.quantity for one in self.executions.values())
-
-    @property
-    def remaining(self) -> int:
-        """Contracts that may still be executed: under the larger of two quantities in doubt."""
-        return max(0, self._most - self.filled)
-
-    @property
-    def is_final(self) -> bool:
-        """Whether nothing more can come of it, as far as can be known."""
-        return self.state in FINAL
-
-    @property
-    def can_act(self) -> bool:
-        """Whether a change or a cancellation may be sent now."""
-        return self.state is OrderState.WORKING and self.change is None
-
-    # --- our own acts
-
-    def asked_to_change(self, ticket: OrderTicket) -> None:
-        """New terms left for the gateway."""
-        self.change, self.try_again = ticket, False
-
-    def asked_to_cancel(self, reason: str) -> None:
-        """A cancellation left for the gateway."""
-        self.cancel_reason = reason
-        self.state = OrderState.CANCELLING
-
-    def lose_sight(self, why: str) -> None:
-        """Nothing is certain any more: the line broke, or an answer is missing."""
-        if not self.is_final:
-            self.state, self.doubt = OrderState.UNKNOWN, why
+class IBOrder(OrderFacts):
+    """One order of ours, following what the gateway says of it."""
 
     # --- what the gateway says
 
@@ -205,12 +118,6 @@ class IBOrder:
     def _is_filled(self) -> None:
         self.ticket = replace(self.ticket, quantity=self.filled)
         self.state, self.doubt, self.change = OrderState.FILLED, "", None
-
-    @property
-    def _most(self) -> int:
-        """The larger quantity, where a change of it is in doubt."""
-        asked = 0 if self.change is None else self.change.quantity
-        return max(self.ticket.quantity, asked)
 
     def _see_commission(self, seen: CommissionSeen) -> None:
         known = self.commissions.get(seen.execution_id)
@@ -303,11 +210,6 @@ class IBOrder:
         if not arrived and not self.message:
             self.message = "never arrived at IB"
         self.change, self.doubt = None, ""
-
-    @property
-    def _quantities(self) -> set[int]:
-        asked = set() if self.change is None else {self.change.quantity}
-        return {self.ticket.quantity, *asked}
 
     def _take_executions(self, books: Books) -> None:
         for execution in books.executions:

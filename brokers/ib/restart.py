@@ -8,8 +8,9 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from brokers.ib.messages import READ_ONLY
 from brokers.ib.order_room import STALE
-from brokers.ib.orders import IBOrder
+from brokers.ib.orders import IBOrder, OrderState
 from brokers.ib.records import LinkState
 from brokers.ib.recovery import Recovery, past_orders, suggestion_of
 from brokers.journal.reader import JournalReader
@@ -60,11 +61,12 @@ class Restart:
         for row in intents:
             suggestion = suggestion_of(row)
             if suggestion is not None:
-                broker.suggestions[row["order_ref"]] = suggestion
+                broker.takers.suggestions[row["order_ref"]] = suggestion
                 broker.closing.multiples[suggestion.contract] = suggestion.stop_multiple
         for past in memory.fills:
             broker.ledger.put(past.fill)
         broker.closing.drawn_stop = memory.stop_price
+        broker.bookings.known_until = memory.last_ts or 0
 
     def _wait(self, done: Callable[[], bool]) -> None:
         until = time.monotonic() + self._patience
@@ -87,6 +89,8 @@ class Restart:
         link = self._broker.link
         if link.state is LinkState.REFUSED:
             raise AccountRefusedError(link.line)
+        if link.is_read_only:
+            raise AccountRefusedError(READ_ONLY)
         self._room.turn()
         if self._room.state is LinkState.DOWN and link.state is LinkState.UP:
             self._room.line_is(link.state)
@@ -107,17 +111,25 @@ class Restart:
         sentences = [
             *broker.disputes.latest.sentences,
             *map(_missed, missed),
-            *(f"cancelled at the start: {one}" for one in stale),
+            *map(_cancelled, stale),
             *(f"found working at IB: {line.text}" for line in broker.working()),
         ]
         return Recovery(tuple(sentences), broker.halted, len(missed), len(stale))
 
-    def _stale(self) -> list[str]:
-        return [one.order_ref for one in self._room.orders.values() if one.cancel_reason == STALE]
+    def _stale(self) -> list[IBOrder]:
+        """Entries that were cancelled; one that was filled meanwhile is none of them."""
+        stale = [one for one in self._room.orders.values() if one.cancel_reason == STALE]
+        return [one for one in stale if one.state is not OrderState.FILLED]
 
 
 def _is_calm(order: IBOrder) -> bool:
     return order.can_act
+
+
+def _cancelled(order: IBOrder) -> str:
+    if order.is_final:
+        return f"cancelled at the start: {order.order_ref}"
+    return f"is being cancelled, its end is not proven yet: {order.order_ref}"
 
 
 def _missed(fill: Fill) -> str:

@@ -5,7 +5,7 @@ order and are written as soon as the file takes them. Until then `fault` says wh
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -38,6 +38,7 @@ class Bookkeeper:
 
     Attributes:
         fault: why something is unwritten; empty when all is written.
+        gate: the gate's columns of a suggestion, None where there is no gate.
     """
 
     def __init__(
@@ -49,6 +50,7 @@ class Bookkeeper:
         quote: Callable[[Contract], LiveQuote | None] = _no_quote,
         wait_left: Callable[[Suggestion], float] | None = None,
         model_schema: str = "",
+        gate: Callable[[Suggestion], Mapping[str, Any]] | None = None,
     ) -> None:
         """For the open session of `journal`.
 
@@ -59,6 +61,7 @@ class Bookkeeper:
             quote: the freshest quote of a contract, None where there is none.
             wait_left: minutes of the wait that are left at a suggestion.
             model_schema: version of the model's card.
+            gate: the gate's columns of a suggestion, None where there is no gate.
         """
         self.journal = journal
         self.facts = facts
@@ -67,6 +70,7 @@ class Bookkeeper:
         self._quote = quote
         self._wait_left = wait_left
         self._model_schema = model_schema
+        self.gate = gate
         self._unwritten: deque[Callable[[], None]] = deque()
         self._put: dict[str, Suggestion] = {}
         self._order_refs: dict[int, str] = {}
@@ -81,6 +85,7 @@ class Bookkeeper:
             self._model_schema,
             self._wait_left(suggestion) if self._wait_left is not None else None,
             self._quote(suggestion.contract),
+            self.gate(suggestion) if self.gate is not None else None,
         )
         self._later(self._write_suggestion, suggestion, record)
         self._write_now()
@@ -102,7 +107,7 @@ class Bookkeeper:
         info, known = order.info, self._fills.get(order.ref, ())
         fills = tuple(info.get("fills") or ())
         if info.get("order_ref") is None:
-            if info.get("exit_reason") is None and order.status not in _AT_THE_BROKER:
+            if order.ref not in self._fills and order.status not in _AT_THE_BROKER:
                 return  # a question only: nothing has reached the broker
             self._simulated(order, fills, len(known))
         self._fills[order.ref] = fills

@@ -1,6 +1,6 @@
 """Suggestions, answers and positions as rows of the journal."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -27,11 +27,13 @@ def suggestion_record(
     model_schema: str,
     wait_left: float | None,
     quote: LiveQuote | None,
+    gate: Mapping[str, Any] | None = None,
 ) -> JournalRecord:
-    """A suggestion that is shown, with the market it was made in.
+    """A suggestion, with the market it was made in.
 
-    The policy takes its most probable action and there is no gate: what is suggested is shown for
-    certain. `wait_left` is minutes, `quote` the one between bars where there is one.
+    The policy takes its most probable action: without a gate, what is suggested is shown for
+    certain. `wait_left` is minutes, `quote` the one between bars where there is one, `gate` the
+    columns of the gate, `shown` and `show_probability` among them.
     """
     row = {
         "suggestion_id": suggestion.id,
@@ -55,6 +57,7 @@ def suggestion_record(
         "mid": snapshot.quote(suggestion.contract).mid,
         "spot": suggestion.spot,
         "payload": suggestion_to_payload(suggestion),
+        **(gate or {}),
     }
     return JournalRecord("suggestions", suggestion.ts, row)
 

@@ -63,6 +63,7 @@ class LiveMarket(Protocol):
         advice: what to subscribe to for more, empty where nothing is missing.
         is_simulated: whether its quotes are not those of the exchange at this moment.
         is_accelerated: whether its time may pass faster than the wall's.
+        bar_seconds: the usual time between two bars.
     """
 
     feed: LiveFeed
@@ -73,6 +74,7 @@ class LiveMarket(Protocol):
     advice: str
     is_simulated: bool
     is_accelerated: bool
+    bar_seconds: float
 
     @property
     def line(self) -> str:

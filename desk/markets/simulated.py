@@ -24,6 +24,7 @@ import numpy as np
 
 from desk.markets.boards import BarBoard, PlayedBoard, StreamedBoard
 from desk.markets.market import SHOWN_LEVEL, Board, Mask
+from desk.markets.recorded import RecordedMarket, recording_in, stands_at_bars
 from desk.markets.recording import SafeRecording
 from errors import DataError, SettingError
 from feeds.chain import ChainDay
@@ -84,10 +85,11 @@ def replay_market(
     blind: bool = False,
     *,
     folder: Path | None = None,
-) -> "PlayedMarket":
+) -> "PlayedMarket | RecordedMarket":
     """A session of `settings.data`, a store's folder or the simulated market.
 
-    `blind` hides date and level from screens; the other arguments are those of `mock_market`.
+    Books that do not stand at whole bars are shown as they were recorded. `blind` hides date and
+    level from screens; the other arguments are those of `mock_market`.
     Raises `DataError` where there is no such session.
     """
     convention = settings.market.year_convention
@@ -98,13 +100,16 @@ def replay_market(
         if not store.is_dir():
             raise DataError(f"there is no data folder {store}; fill one with run.py download")
         made = ChainStore(store, convention).select(day, day).load(0)
-    made = _told_by_its_stock(made)
     mask = Mask()
     if blind:
         first = made.spot[np.isfinite(made.spot)]
         mask = Mask(SHOWN_LEVEL / float(first[0]) if first.size else 1.0, hides_date=True)
     label = "a session of the past, blind" if blind else f"replay of {day} ({made.source})"
-    return PlayedMarket(made, label, settings, speed, start_ts, folder, mask)
+    if stands_at_bars(made, settings.live.bar_seconds):
+        made = _told_by_its_stock(made)
+        return PlayedMarket(made, label, settings, speed, start_ts, folder, mask)
+    recording = None if folder is None else recording_in(folder / RECORDED, made, settings)
+    return RecordedMarket(made, label, settings, speed, start_ts, recording, mask)
 
 
 class PlayedMarket:
@@ -129,6 +134,7 @@ class PlayedMarket:
         self.session, self.mask = day.session, mask or Mask()
         self.label = label if self.mask.hides_date else f"{label}, {day.session.date}"
         self.is_accelerated = speed > 1
+        self.bar_seconds = float(settings.live.bar_seconds)
         self.feed = LiveFeed(newest_only=False)
         if speed > 1:  # orders walk by market time: the desk has to look more often
             self.feed.p.qcheck = 0.02

@@ -94,6 +94,7 @@ class TerminalMarket:
         """Nothing is asked yet."""
         self.session, self.mask = session, Mask()
         self.is_simulated, self.is_accelerated = time.is_simulated, time.speed > 1
+        self.bar_seconds = float(settings.live.bar_seconds)
         kind = "simulated terminal" if time.is_simulated else "Theta Terminal"
         self.label = f"{kind} at {rest.place}, {session.date}"
         self.advice = tiers.advice()

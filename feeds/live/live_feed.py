@@ -62,7 +62,7 @@ class LiveFeed(ChainData):
         self._pace: _Pace | None = None
         self._closes: dict[Session, tuple[float, str]] = {}
         self._snapshot: ChainSnapshot | None = None
-        self._ended = False
+        self._ended = self._idles = False
         self._stopped = threading.Event()
 
     # For any thread ------------------------------------------------------------------------------
@@ -149,8 +149,15 @@ class LiveFeed(ChainData):
         self.close_sources[session] = source
         return price
 
+    def idle_once(self) -> None:
+        """Give Cerebro a turn without a bar next, whatever waits."""
+        self._idles = True
+
     def _load(self) -> bool | None:
         """One bar; None when there is none yet, False at the end."""
+        if self._idles:
+            self._idles = False
+            return None
         row = self._next_row()
         if row is not None:
             self._take(row)

@@ -1,23 +1,18 @@
 """The account: equity with drawdown, and P&L by session."""
 
 import numpy as np
-from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
 from feeds.sessions import to_new_york
 from reports import statistics
 from reports.charts.style import (
     BLUE,
-    GAIN,
     GREY,
-    LOSS,
     VERMILION,
     blank,
     colours,
     date_ticks,
     money_axis,
-    month_labels,
-    month_starts,
     room_for_zero,
     session_position,
     zero_line,
@@ -28,7 +23,7 @@ from reports.result import BacktestResult, Floats
 from reports.trades import daily_pnl
 
 BARS_UP_TO = 65
-"""Sessions that fit side by side as bars; more become a calendar."""
+"""Sessions that fit side by side as bars; of more there is the calendar."""
 
 
 def equity(result: BacktestResult) -> Figure:
@@ -61,12 +56,8 @@ def _deepest(result: BacktestResult, fall: Floats) -> str:
 
 
 def by_session(result: BacktestResult) -> Figure:
-    """Net P&L of each session: bars for a quarter, a calendar for a year."""
+    """Net P&L of each session as bars."""
     daily = daily_pnl(result.trades, result.sessions)
-    return _calendar(result, daily) if daily.size > BARS_UP_TO else _bars(result, daily)
-
-
-def _bars(result: BacktestResult, daily: Floats) -> Figure:
     figure = blank(2.8)
     axes = figure.subplots()
     width = 0.8 if daily.size > 6 else 0.4
@@ -77,32 +68,4 @@ def _bars(result: BacktestResult, daily: Floats) -> Figure:
     date_ticks(axes, [session.date for session in result.sessions], most=12)
     axes.grid(axis="x", which="both", visible=False)
     axes.set_title("Net P&L of each session")
-    return figure
-
-
-def _calendar(result: BacktestResult, daily: Floats) -> Figure:
-    """Weeks from left to right, Monday on top; a year at a glance."""
-    monday = result.sessions[0].date.toordinal() - result.sessions[0].date.weekday()
-    weeks = (result.sessions[-1].date.toordinal() - monday) // 7 + 1
-    grid = np.full((5, weeks), np.nan)
-    for session, pnl in zip(result.sessions, daily, strict=True):
-        grid[session.date.weekday(), (session.date.toordinal() - monday) // 7] = pnl
-    most = max(float(np.percentile(np.abs(daily), 98)), 1.0)
-    shades = LinearSegmentedColormap.from_list("pnl", [LOSS, "#f4f4f4", GAIN])
-    figure = blank(2.4)
-    axes = figure.subplots()
-    mesh = axes.pcolormesh(
-        grid, cmap=shades, vmin=-most, vmax=most, edgecolors="white", linewidth=1.2
-    )
-    axes.invert_yaxis()
-    axes.set_yticks(np.arange(5) + 0.5, ["Mon", "Tue", "Wed", "Thu", "Fri"])
-    days = [session.date for session in result.sessions]
-    months = [days[first] for first in month_starts(days)]
-    weeks_of = [(month.toordinal() - monday) // 7 + 0.5 for month in months]
-    axes.set_xticks(weeks_of, month_labels(months))
-    axes.grid(visible=False)
-    axes.set_title("Net P&L of each session, a column a week")
-    bar = figure.colorbar(mesh, ax=axes, extend="both", fraction=0.03, pad=0.01)
-    money_axis(bar.ax)
-    bar.outline.set_visible(False)
     return figure

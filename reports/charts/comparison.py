@@ -6,11 +6,9 @@ from matplotlib.figure import Figure
 from reports import statistics
 from reports.charts.style import (
     BLUE,
-    GREEN,
+    CURVES,
     GREY,
     INK,
-    ORANGE,
-    PURPLE,
     SKY,
     VERMILION,
     Look,
@@ -25,23 +23,13 @@ from reports.metrics import Metrics, daily_series
 from reports.result import BacktestResult
 from reports.trades import daily_pnl
 
-_LOOKS = (
-    (BLUE, "-", 2.2),
-    (GREY, (0, (1, 1)), 1.3),
-    (GREEN, "-", 1.1),
-    (ORANGE, "--", 1.3),
-    (PURPLE, (0, (5, 1, 1, 1)), 1.3),
-    (SKY, "-", 1.3),
-)
-"""Colour, dash and width of each curve: told apart without colour too."""
-
 
 def baselines(result: BacktestResult) -> Figure:
     """Net P&L added up session by session, the run and every baseline."""
     figure = blank(3.6)
     axes = figure.subplots()
     for number, (name, daily) in enumerate(daily_series(result).items()):
-        colour, dashes, width = _LOOKS[number % len(_LOOKS)]
+        colour, dashes, width = CURVES[number % len(CURVES)]
         total = np.concatenate(([0.0], daily.cumsum()))
         label = f"{name}  {money(total[-1], 0, signed=True)}"
         marker = "o" if daily.size <= 30 else ""

@@ -23,7 +23,7 @@ from reports.charts.style import (
 )
 from reports.formatting import clock, money
 from reports.formatting import day as day_name
-from reports.result import BacktestResult, SessionFacts
+from reports.result import BacktestResult, Floats, SessionFacts
 from reports.trades import daily_pnl, session_of
 from vocabulary import RoundTrip
 
@@ -91,11 +91,30 @@ def _entry_marker(trade: RoundTrip) -> str:
 
 
 def _mark(
-    axes: Axes, minutes: float, price: float, marker: str, colour: str, label: str | None = None
+    axes: Axes,
+    minutes: float,
+    price: float,
+    marker: str,
+    colour: str,
+    label: str | None = None,
+    size: float = 9,
 ) -> None:
     edge: Look = {"markeredgecolor": "white", "markeredgewidth": 0.8, "clip_on": False}
-    look: Look = {"linestyle": "none", "marker": marker, "markersize": 9, "zorder": 4, **edge}
+    look: Look = {"linestyle": "none", "marker": marker, "markersize": size, "zorder": 4, **edge}
     axes.plot([minutes], [price], color=colour, label=label, **look)
+
+
+def mark_trade_ends(
+    axes: Axes,
+    minutes: Floats,
+    prices: tuple[float, float],
+    trade: RoundTrip,
+    colour: str,
+    size: float,
+) -> None:
+    """A triangle at the entry, a cross at the exit, `minutes` [2] since the open."""
+    _mark(axes, float(minutes[0]), prices[0], _entry_marker(trade), colour, size=size)
+    _mark(axes, float(minutes[1]), prices[1], "X", colour, size=size)
 
 
 def _story(trade: RoundTrip) -> str:

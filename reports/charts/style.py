@@ -24,6 +24,16 @@ BLUE, VERMILION, GREEN, ORANGE = "#0072B2", "#D55E00", "#009E73", "#E69F00"
 SKY, PURPLE, INK, GREY, PALE = "#56B4E9", "#CC79A7", "#24292f", "#6e7781", "#d8dee4"
 GAIN, LOSS = BLUE, VERMILION
 
+CURVES: Any = (
+    (BLUE, "-", 2.2),
+    (GREY, (0, (1, 1)), 1.3),
+    (GREEN, "-", 1.1),
+    (ORANGE, "--", 1.3),
+    (PURPLE, (0, (5, 1, 1, 1)), 1.3),
+    (SKY, "-", 1.3),
+)
+"""Colour, dash and width of each curve: told apart without colour too."""
+
 Look = dict[str, Any]
 """Keyword arguments of a drawing call that several calls share."""
 
@@ -86,16 +96,16 @@ def money_axis(axes: Axes, axis: str = "y", most: int = 6) -> None:
     which.set_major_locator(MaxNLocator(most, steps=[1, 2, 2.5, 5, 10]))
 
     def label(value: float, _: int | None) -> str:
-        low, high = which.get_view_interval()
-        return money(value, 0 if abs(high - low) >= most else 2)
+        ticks = np.asarray(which.get_majorticklocs())
+        return money(value, 0 if np.allclose(ticks, ticks.round(), rtol=0, atol=1e-6) else 2)
 
     which.set_major_formatter(FuncFormatter(label))
 
 
-def room_for_zero(axes: Axes, values: Floats) -> None:
+def room_for_zero(axes: Axes, values: Floats, axis: str = "y") -> None:
     """Show at least a dollar on each side where all `values` are zero."""
     if not np.any(values):
-        axes.set_ylim(-1, 1)
+        (axes.set_ylim if axis == "y" else axes.set_xlim)(-1, 1)
 
 
 def whole_numbers(axes: Axes) -> None:
@@ -162,9 +172,12 @@ def session_position(ts: Integers, sessions: Sequence[SessionFacts]) -> Floats:
     return np.asarray(number + np.clip(fraction, 0, 1))
 
 
-def clock_axis(axes: Axes, first: float = 0.0, last: float = 390.0) -> None:
-    """Label an axis of minutes since the open (9:30) with New York times."""
-    step = 60 if last - first > 150 else 30
+def clock_axis(
+    axes: Axes, first: float = 0.0, last: float = 390.0, step: int | None = None
+) -> None:
+    """Label an axis of minutes since the open (9:30) with New York times, `step` minutes apart."""
+    if step is None:
+        step = 60 if last - first > 150 else 30
     start = int(-(-(first + 30) // step)) * step - 30  # round hours: the open is at half past
     ticks = np.arange(start, last + 1, step)
     axes.xaxis.set_major_locator(FixedLocator(ticks.tolist()))

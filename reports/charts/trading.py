@@ -1,13 +1,16 @@
 """The trades: P&L of each, by entry time, and why they were closed."""
 
+import itertools
 from collections import defaultdict
 
 import numpy as np
+import numpy.typing as npt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from feeds.contract import Right
 from feeds.sessions import NANOSECONDS_A_MINUTE
+from reports.breakdowns import entry_iv, iv_edges, words
 from reports.charts.style import (
     GREY,
     INK,
@@ -28,6 +31,9 @@ from vocabulary import ExitReason
 
 _BIN_MINUTES = 30
 
+MANY_DOTS = 300
+"""Trades from which dots are drawn smaller and bars as lines, so that none hides another."""
+
 
 def pnl_of_each(result: BacktestResult) -> Figure:
     """Net P&L of every trade in order, and how the amounts are distributed."""
@@ -35,7 +41,10 @@ def pnl_of_each(result: BacktestResult) -> Figure:
     figure = blank(3.2)
     left, right = figure.subplots(1, 2, width_ratios=[2.4, 1], sharey=True)
     number = np.arange(1, pnl.size + 1)
-    left.bar(number, pnl, width=0.8 if pnl.size > 6 else 0.4, color=colours(pnl), linewidth=0)
+    if pnl.size > MANY_DOTS:  # a bar each would be thinner than a dot, and slow
+        left.vlines(number, 0, pnl, colors=colours(pnl), linewidth=0.9)
+    else:
+        left.bar(number, pnl, width=0.8 if pnl.size > 6 else 0.4, color=colours(pnl), linewidth=0)
     left.set_xlim(0.3, pnl.size + 0.7)
     whole_numbers(left)
     left.set_xlabel("trade")
@@ -73,12 +82,7 @@ def by_entry_time(result: BacktestResult) -> Figure:
     is_put = np.array([trade.contract.right is Right.PUT for trade in result.trades])
     figure = blank(3.4)
     axes = figure.subplots()
-    for chosen, colour, marker, name in (
-        (is_put, PURPLE, "o", "put sold"),
-        (~is_put, ORANGE, "^", "call sold"),
-    ):
-        dots: Look = {"zorder": 3, "s": 30, "alpha": 0.85, "linewidth": 0.4, "edgecolor": "white"}
-        axes.scatter(minutes[chosen], pnl[chosen], color=colour, marker=marker, label=name, **dots)
+    _scatter(axes, minutes, pnl, is_put)
     _mean_by_half_hour(axes, minutes, pnl)
     axes.margins(y=0.1)
     zero_line(axes)
@@ -88,6 +92,20 @@ def by_entry_time(result: BacktestResult) -> Figure:
     axes.set_title("Net P&L by entry time")
     axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
     return figure
+
+
+def _scatter(axes: Axes, where: Floats, pnl: Floats, is_put: npt.NDArray[np.bool_]) -> None:
+    """A dot a trade, puts and calls told apart by colour and shape; smaller where many are."""
+    many = pnl.size > MANY_DOTS
+    for chosen, colour, marker, name in (
+        (is_put, PURPLE, "o", "put sold"),
+        (~is_put, ORANGE, "^", "call sold"),
+    ):
+        if chosen.any():
+            size, alpha = (12, 0.5) if many else (30, 0.85)
+            dots: Look = {"zorder": 3, "linewidth": 0.4, "edgecolor": "white"}
+            dots |= {"s": size, "alpha": alpha, "marker": marker, "label": name}
+            axes.scatter(where[chosen], pnl[chosen], color=colour, **dots)
 
 
 def _mean_by_half_hour(axes: Axes, minutes: Floats, pnl: Floats) -> None:
@@ -105,7 +123,7 @@ def exits(result: BacktestResult) -> Figure:
     for trade in result.trades:
         pnl[trade.exit_reason].append(trade.net_pnl)
     reasons = sorted(pnl, key=lambda reason: len(pnl[reason]))
-    names = [reason.value.replace("_", " ") for reason in reasons]
+    names = [words(reason) for reason in reasons]
     sums = np.array([sum(pnl[reason]) for reason in reasons])
     figure = blank(1.2 + 0.38 * len(reasons))
     left, right = figure.subplots(1, 2, sharey=True)
@@ -124,4 +142,27 @@ def exits(result: BacktestResult) -> Figure:
         axes.xaxis.set_visible(False)
         axes.grid(visible=False)
         axes.spines[:].set_visible(False)
+    return figure
+
+
+def by_entry_iv(result: BacktestResult) -> Figure:
+    """Net P&L against the volatility at entry, with the mean of each band."""
+    iv, pnl = 100 * entry_iv(result), trade_arrays(result.trades).net_pnl
+    is_put = np.array([trade.contract.right is Right.PUT for trade in result.trades])
+    figure = blank(3.4)
+    axes = figure.subplots()
+    _scatter(axes, iv, pnl, is_put)
+    edges = 100 * iv_edges(iv / 100)
+    for low, high in itertools.pairwise(edges):
+        last = high == edges[-1]
+        inside = (iv >= low) & ((iv <= high) if last else (iv < high))
+        if inside.any():
+            label = "mean of the band" if low == edges[0] else ""
+            axes.hlines(pnl[inside].mean(), low, high, color=INK, linewidth=2, label=label)
+    axes.margins(y=0.1)
+    zero_line(axes)
+    money_axis(axes)
+    axes.set_xlabel("at-the-money volatility at entry, per cent a year")
+    axes.set_title("Net P&L by volatility at entry")
+    axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
     return figure

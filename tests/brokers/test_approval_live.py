@@ -37,9 +37,10 @@ class Ticking:
 
     def __init__(self) -> None:
         self.seconds = 0.0
+        self.market = 0
 
     def market_now(self) -> int:
-        return 0
+        return self.market
 
     def wall_now(self) -> datetime:
         return datetime(2026, 10, 30, tzinfo=UTC)
@@ -515,7 +516,7 @@ def entered(make: Make, hand: Hand, **terms: Any) -> Desk:
     hand.say("y")
     desk.idle()
     desk.bar(31, 32)
-    assert len(desk.inner.reached) == 1  # the time exit is held until its time
+    assert len(desk.inner.reached) == 2  # the time exit is the plan's, and works by itself
     return desk
 
 
@@ -569,19 +570,47 @@ def test_an_exit_is_put_at_the_freshest_price(make: Make, hand: Hand) -> None:
     assert (asked.bid, asked.ask, asked.spot, asked.ts) == (12.5, 12.6, 615.5, 5)
 
 
-def test_the_time_exit_is_asked_when_its_time_has_come(make: Make, hand: Hand) -> None:
+def test_the_time_exit_is_never_asked(make: Make, hand: Hand) -> None:
     desk = make(hand, exits="ask")
     desk.bar(29, 30)
     hand.say("y")
     desk.idle()
-    desk.bar(31, 32, 374)
+    desk.bar(31, 32, 374, 375, 376)
     assert len(hand.asked) == 1
-    desk.bar(375)
-    assert hand.asked[-1].exit_reason is ExitReason.TIME_EXIT
-    hand.say("y")
+    (trip,) = desk.end().tracker.round_trips
+    assert (trip.exit_reason, trip.exited_ts) == (ExitReason.TIME_EXIT, at(SESSION, 375))
+
+
+@pytest.mark.parametrize("answer", ["", "n"])
+def test_an_exit_without_a_yes_is_carried_out_at_the_time_exit(
+    make: Make, hand: Hand, answer: str
+) -> None:
+    desk = entered(make, hand)
+    desk.bar(35)
+    if answer:
+        hand.say(answer)
+        desk.idle()
+    desk.bar(36, 374)
+    assert len(desk.inner.reached) == 2
+    desk.bar(375, 376)
+    (trip,) = desk.end().tracker.round_trips
+    assert (trip.exit_reason, trip.exited_ts) == (ExitReason.STOP_LOSS, at(SESSION, 376))
+    if not answer:
+        assert hand.withdrawn == ["the time exit has come: it is carried out without an answer"]
+        decision = desk.of("decided")[-1][1]
+        assert (decision.answer, decision.ts) == (Answer.TIMEOUT, at(SESSION, 375))
+        assert desk.of("concluded")[-1][2] == "sent"
+
+
+def test_the_time_exit_does_not_wait_for_a_bar_that_never_comes(make: Make, hand: Hand) -> None:
+    desk = entered(make, hand)
+    desk.bar(35)
+    desk.clock.market = at(SESSION, 376) - 1
     desk.idle()
-    desk.bar(376, 377)
-    assert len(desk.end().tracker.round_trips) == 1
+    assert len(desk.inner.reached) == 2
+    desk.clock.market = at(SESSION, 376)
+    desk.idle()
+    assert desk.inner.reached[-1].info["exit_reason"] is ExitReason.STOP_LOSS
 
 
 @pytest.mark.parametrize("reason", [ExitReason.KILL, ExitReason.MANUAL])

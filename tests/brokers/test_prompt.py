@@ -59,7 +59,7 @@ PLAN = Plan(
     stop_loss=480.0,
     time_exit_ts=to_nanoseconds(ASKED.replace(hour=15, minute=45, second=0)),
     pnl_up=240.0,
-    pnl_down=-388.5,
+    pnl_down=-338.5,
     margin=62_800.0,
 )
 
@@ -76,7 +76,7 @@ def test_the_plan_says_in_dollars_what_one_yes_agrees_to() -> None:
         "  Entry           sell 1 at $2.40, never below $2.32\n"
         "  Credit          $240.00\n"
         "  Stop            at $7.20, loses $480.00\n"
-        "  At expiry       SPY +1 %: +$240.00   SPY -1 %: -$388.50\n"
+        "  At expiry       SPY +1 %: +$240.00   SPY -1 %: -$338.50\n"
         "  Margin          $62,800.00\n"
         "  Time exit       03:45 PM New York\n"
         "  Protection      a stop order rests at the broker at $9.00\n"

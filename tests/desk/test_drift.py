@@ -376,13 +376,12 @@ def test_a_close_known_later_is_explained(tmp_path: Path) -> None:
     assert Cause.CLOSE in {one.cause for one in report.differences}
 
 
-def test_exits_that_are_asked_are_repeated(tmp_path: Path) -> None:
+def test_a_time_exit_is_carried_out_where_exits_are_asked(tmp_path: Path) -> None:
     asks = Settings(**(QUICK.model_dump() | {"live": {"exits": "ask"}}))
-    answers = [(between(36), "y"), (between(379), "y")]
-    done = Plot(Scripted(wishes((7, 2))), asks, answers)
+    done = Plot(Scripted(wishes((7, 2))), asks, [(between(36), "y")])
     day = day_of()
     session = lived(done, day, tmp_path)
-    assert [one.exit_reason for one in session.suggestions] == [None, ExitReason.TIME_EXIT]
-    assert session.fills[-1].fill.ts >= at(SESSION, 379)
+    assert [one.exit_reason for one in session.suggestions] == [None]
+    assert session.fills[-1].exit_reason is ExitReason.TIME_EXIT
     report = drift_of(day, session, done.policy, asks)
     assert report.is_green, report.text()

@@ -34,7 +34,7 @@ from vocabulary import (
 
 ROOT = Path(__file__).resolve().parents[2]
 PROMPT = "Execute? (y/n/skip):"
-PLAN = Plan(2.40, 2.32, 240.0, 7.20, 480.0, at(SESSION, 375), 240.0, -388.5, 62_800.0)
+PLAN = Plan(2.40, 2.32, 240.0, 7.20, 480.0, at(SESSION, 375), 240.0, -338.5, 62_800.0)
 SUGGESTION = Suggestion(
     id="1",
     ts=at(SESSION, 97.5),

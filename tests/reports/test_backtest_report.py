@@ -21,8 +21,8 @@ from vocabulary import ExitReason
 
 BASELINES = ("hold", "random", "sell_put@10:00", "sell_call@10:00")
 PICTURES = {
-    *("equity", "baselines", "bootstrap", "fill_ladder", "sessions", "trades", "entry_time"),
-    *("exits", "session", "exposure"),
+    *("equity", "baselines", "bootstrap", "fill_ladder", "calendar", "trades", "entry_time"),
+    *("entry_iv", "exits", "session", "exposure", "worst_days", "decision_map"),
 }
 
 
@@ -38,7 +38,7 @@ def page(result):
 
 def text_of(html):
     """What a reader reads: no tags, no style, no pictures."""
-    body = html[html.index("<body>") :]
+    body = html[html.index("<body") :]
     return re.sub(r"\s+", " ", unescape(re.sub(r"<[^>]*>", " ", body)))
 
 
@@ -150,7 +150,7 @@ def test_pictures_of_a_former_report_do_not_stay(tmp_path):
     assert (tmp_path / "pictures" / "trades.png").exists()
     drawn(tmp_path, factory.result(1, 0, baselines=()))
     names = {path.stem for path in (tmp_path / "pictures").iterdir()}
-    assert names == {"equity", "sessions", "session"}
+    assert names == {"equity", "sessions", "session", "calendar", "decision_map"}
 
 
 def test_the_chart_of_one_session_shows_the_largest_result_unless_asked():

@@ -66,7 +66,7 @@ def attended(
     with market:
         market.start()
         ran: Watched = cerebro.run()[0]
-        assert "stream: quotes of" in market.line
+        assert "stream: quotes of" in market.line or "recorded books" in market.line
     assert market.feed.skipped == 0
     return ran
 
@@ -135,4 +135,28 @@ def test_a_replayed_session_is_its_backtest_and_so_is_the_rest_of_it(tmp_path: P
     after = whole.shots[30].ts
     rest = attended(replay_market(settings, day.session.date, math.inf, after, blind=True))
     for one, other in zip(whole.shots[31:], rest.shots, strict=True):
+        assert_same_snapshot(one, other)
+
+
+@pytest.mark.parametrize("speed", [math.inf, 20_000.0])
+def test_books_that_stand_at_odd_seconds_are_replayed_as_they_were(
+    speed: float, tmp_path: Path
+) -> None:
+    minutes = np.arange(4.3, 389.0, 5.0)
+    day = market(minutes, 628.1234, strikes=(626, 628, 630), volatility=0.5).day()
+    day = replace(day, source="imported", official_close=None, flags=())
+    day = replace(day, official_close=float(day.spot[-1]), close_source="end-of-day")
+    settings = QUICK.model_copy(update={"data": str(tmp_path / "data")})
+    ChainStore(tmp_path / "data").write(day, 300)
+    stored = ChainStore(tmp_path / "data").select().load(0)
+    whole = run(ChainFeed([stored]), Restless())
+    folder = tmp_path / "run"
+    opened = replay_market(settings, day.session.date, speed, None, folder=folder)
+    assert opened.bar_seconds == 300
+    assert_same(whole, attended(opened))
+    recorded = ChainStore(folder / "recorded").select()
+    assert_same(whole, run(ChainFeed(recorded), Restless()))
+    after = whole.shots[20].ts
+    rest = attended(replay_market(settings, day.session.date, math.inf, after))
+    for one, other in zip(whole.shots[21:], rest.shots, strict=True):
         assert_same_snapshot(one, other)

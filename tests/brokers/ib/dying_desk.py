@@ -80,7 +80,8 @@ def one_life(step: str, port: int, folder: Path) -> None:
     DyingJournal.step = step
     ib_desk.Journal = DyingJournal  # type: ignore[misc]
     ib_desk.PATIENCE = 20.0
-    Desk(port, folder, manual_market()).run(lambda desk: script(desk, step))
+    desk = Desk(port, folder, manual_market(), answer_seconds=5.0)
+    desk.run(lambda desk: script(desk, step))
 
 
 def main() -> None:

@@ -216,6 +216,13 @@ class Desk:
         room = self.broker.room
         return room.is_clear and all(one.can_act or one.is_final for one in room.orders.values())
 
+    def is_charged(self) -> bool:
+        """Whether the commission of every execution has come."""
+        return all(
+            order.commissions.keys() == order.executions.keys()
+            for order in self.broker.room.orders.values()
+        )
+
     def statuses(self) -> list[str]:
         return [status for status, *_ in self.news]
 

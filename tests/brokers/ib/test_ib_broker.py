@@ -36,13 +36,14 @@ def test_a_filled_entry_is_told_in_backtraders_order_and_gets_its_stop(
         desk.market.set_quote(PUT_628, 2.40, 2.50)
         yield lambda: desk.held() == -1
         yield lambda: desk.orders("stop") and desk.orders("stop")[0].can_act
+        yield desk.is_charged
 
     desk.run(script)
     assert desk.statuses()[:3] == ["Submitted", "Accepted", "Completed"]
     (stop,) = desk.orders("stop")
     assert stop.ticket.stop_price == pytest.approx(9.0) and stop.ticket.quantity == 1
     assert their_position(gateway) == -1
-    assert desk.broker.getcash() == pytest.approx(80_000 + 240 - 1.05, abs=1.0)
+    assert desk.broker.getcash() == pytest.approx(80_000 + 240 - 1.05)
 
 
 def test_a_commission_that_comes_later_replaces_the_fill(

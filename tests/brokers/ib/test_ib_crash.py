@@ -17,6 +17,9 @@ from brokers.journal.reader import JournalReader
 HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
 
+BUSY_SECONDS = 5.0
+"""A gateway on a busy machine answers within so long; nothing here waits for a silent one."""
+
 
 class Undertaker:
     """Runs desks that die."""
@@ -93,7 +96,8 @@ def quantities(gateway: SimulatedGateway) -> tuple[int, int]:
 
 def restart(gateway: SimulatedGateway, folder: Path) -> Desk:
     """The same command again: it compares, then leaves what is open, and is flat."""
-    desk = Desk(gateway.port, folder, manual_market(2.00, 2.04))
+    quotes = manual_market(2.00, 2.04)
+    desk = Desk(gateway.port, folder, quotes, answer_seconds=BUSY_SECONDS)
 
     def script(desk: Desk) -> Iterator[Condition]:
         assert desk.held() == their_position(gateway)
@@ -106,6 +110,7 @@ def restart(gateway: SimulatedGateway, folder: Path) -> Desk:
             gateway_market(gateway).set_quote(PUT_628, 2.00, 2.04)
             yield desk.flat
         else:
+            yield desk.is_calm
             yield desk.turns(5)
 
     return desk.run(script)
