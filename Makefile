@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 RUN := $(VENV)/bin/python
 
-.PHONY: backtest test install check lint types tests benchmarks soak clean
+.PHONY: backtest test install check lint types tests benchmarks learning-benchmarks soak clean
 
 backtest: $(VENV)/.installed
 	$(RUN) run.py backtest
@@ -52,6 +52,16 @@ benchmarks: $(VENV)/.installed-dev
 	OMP_NUM_THREADS=1 $(RUN) benchmarks/theta_stream.py
 	OMP_NUM_THREADS=1 $(RUN) benchmarks/theta_market.py
 	OMP_NUM_THREADS=1 $(RUN) benchmarks/theta_download.py
+	OMP_NUM_THREADS=1 $(RUN) benchmarks/journal.py
+	OMP_NUM_THREADS=1 $(RUN) benchmarks/ib.py
+	OMP_NUM_THREADS=1 $(RUN) benchmarks/live.py
+	OMP_NUM_THREADS=1 $(RUN) benchmarks/dashboard.py
+
+# what learning is worth, on the simulated market (about half an hour on two cores)
+learning-benchmarks: $(VENV)/.installed-dev
+	OMP_NUM_THREADS=1 $(RUN) benchmarks/evaluation.py 500000 5 4 250
+	OMP_NUM_THREADS=1 $(RUN) benchmarks/feedback.py 10 2
+	OMP_NUM_THREADS=1 $(RUN) benchmarks/policy_update.py 10
 
 # twenty million messages through the stream: is memory still flat? (about four minutes)
 soak: $(VENV)/.installed-dev

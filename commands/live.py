@@ -5,7 +5,6 @@ the past. docs/live.md tells the rest.
 """
 
 import argparse
-import io
 import math
 import signal
 from collections.abc import Callable, Iterator
@@ -14,9 +13,6 @@ from datetime import date
 from pathlib import Path
 from types import FrameType
 
-from rich.console import Console
-from rich.table import Table
-
 from brokers.piped import PipedApprover
 from commands.options import add_ib, add_settings, add_theta
 from commands.policies import ChosenPolicy, choose_policy
@@ -24,6 +20,7 @@ from commands.results import session_result
 from commands.run_folder import RUNS, is_among_runs, new_run_folder, write_config
 from commands.run_log import RunLog
 from commands.screen import say
+from commands.start_screen import show_start
 from desk.calls import Kind, LiveCall, Suggester
 from desk.context import Channel, Context
 from desk.ending import Ended, end_session
@@ -37,7 +34,6 @@ from reports.run_folder import write_run_files
 from settings import Settings
 
 FLAGS = ("data", "model", "policy", "capital", "contracts", "seed", "broker", "out")
-WIDTH = 100
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -103,7 +99,7 @@ def main(arguments: argparse.Namespace, settings: Settings) -> int:
     ):
         log.write("live", session=opened.session_id, mode=opened.facts.mode)
         write_config(opened.folder, opened.settings)
-        _show_start(opened, chosen)
+        show_start(opened, chosen)
         _run(opened)
         _finish(opened, chosen)
         log.write("done", over=opened.desk.is_over)
@@ -186,64 +182,6 @@ def _suggester(chosen: ChosenPolicy, settings: Settings) -> Suggester:
         gate = standing_gate(find_model(settings.model).parent, chosen.sha256)
     schema = "" if chosen.card is None else str(chosen.card.schema_version)
     return Suggester(chosen.policy, chosen.sha256, schema, tuple(chosen.notes), gate)
-
-
-def _show_start(opened: OpenDesk, chosen: ChosenPolicy) -> None:
-    """The start-up screen: what is traded, on what, under which limits, and what is missing."""
-    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
-    for what, words in _start_lines(opened, chosen):
-        table.add_row(what, words)
-    screen = io.StringIO()
-    Console(file=screen, width=WIDTH).print(table)
-    opened.person.say(screen.getvalue().rstrip())
-
-
-def _start_lines(opened: OpenDesk, chosen: ChosenPolicy) -> Iterator[tuple[str, str]]:
-    settings, market, facts = opened.settings, opened.market, opened.facts
-    r, live = settings.rules, settings.live
-    again = "goes on" if opened.resumed else "begins"
-    yield "session", f"{market.mask.day(market.session.date)}, {facts.mode}, {again}"
-    yield "market", market.label
-    if market.advice:
-        yield "missing", market.advice
-    yield "account", f"{opened.account.name}, {settings.broker} broker"
-    yield "suggests", f"{chosen.policy.name} ({_card_words(chosen)})"
-    for note in chosen.notes:
-        yield "note", note
-    loss = r.daily_loss * settings.capital
-    yield (
-        "limits",
-        (
-            f"capital {settings.capital:,.0f} dollars, {settings.contracts} contract(s) at a time, "
-            f"daily loss {loss:,.0f} dollars"
-        ),
-    )
-    exits = "by the approved plan" if live.exits == "plan" else "asked for as well"
-    yield "exits", f"{exits}; time exit {r.time_exit_minutes:g} minutes before the close"
-    yield "stop", _stop_words(settings)
-    gate = opened.gate
-    if gate is not None:
-        words = gate.why or "by your earlier answers"
-        yield "gate", f"{gate.mode}, {gate.version}: {words}"
-    yield "watchdog", "on" if live.watchdog else "off"
-    if r.events is None:
-        yield "missing", "no events.csv (--set rules.events=FILE): FOMC and CPI block nothing"
-    for sentence in opened.found:
-        yield "found", sentence
-    yield "files", f"{opened.folder}, journal {opened.journal.path}"
-    yield "keys", "y, n, skip; help lists the rest; Ctrl-C stops, the same command goes on"
-
-
-def _card_words(chosen: ChosenPolicy) -> str:
-    if chosen.card is None:
-        return "a rule, no model"
-    return f"model {chosen.sha256[:12]}, {len(chosen.card.actions)} actions"
-
-
-def _stop_words(settings: Settings) -> str:
-    if settings.broker != "ib" or not settings.ib.native_stop:
-        return "the desk's own alone: no stop rests at a broker"
-    return f"the desk's own, and one at IB at {settings.ib.native_stop_factor:g} times its price"
 
 
 def _run(opened: OpenDesk) -> None:

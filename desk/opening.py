@@ -43,6 +43,7 @@ from feeds.sessions import to_new_york
 from feeds.theta.market_time import MarketTime, market_time
 from settings import Settings
 from strategies.events import read_events
+from strategies.recorder import RunRecorder
 from vocabulary import Approver, DeskMemory, DeskStatus
 
 HEARTBEAT = "heartbeat.json"
@@ -261,7 +262,8 @@ class _Opening:
             channel.start()
         return channels
 
-    def _recorder(self, journal: Journal):  # type: ignore[no-untyped-def]
+    def _recorder(self, journal: Journal) -> RunRecorder:
+        """The bars of the process before."""
         with JournalReader(journal.path) as reader:
             bars = reader.table("bars", [str(journal.session_id)])
         return refilled(self.suggester.policy.actions, bars)

@@ -62,6 +62,7 @@ class IBLink:
         self._line = Line(settings, rule, self._events.append, wake, now)
         self._traffic = Traffic(self._line, settings.answer_seconds, self._events.append, wake)
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._door = threading.Lock()  # nothing goes to a loop that is about to end
         self._thread: threading.Thread | None = None
         self._books: concurrent.futures.Future[Books] | None = None
         self._margins: dict[str, concurrent.futures.Future[MarginImpact]] = {}
@@ -120,7 +121,12 @@ class IBLink:
         with asyncio.Runner() as runner:
             self._loop = runner.get_loop()
             ready.set()
-            runner.run(self._line.live())
+            try:
+                runner.run(self._line.live())
+            finally:
+                with self._door:
+                    self._loop = None  # whoever comes later is told at once
+                runner.run(asyncio.sleep(0))  # who came before is answered yet
 
     def drain(self) -> list[LinkEvent]:
         """All records since the last call, in the order in which they came."""
@@ -226,20 +232,16 @@ class IBLink:
 
     def _post(self, act: Callable[..., object], *arguments: object) -> bool:
         """Run something in the loop, soon; False when there is none."""
-        if self._loop is None:
-            return False
-        try:
+        with self._door:
+            if self._loop is None:
+                return False
             self._loop.call_soon_threadsafe(act, *arguments)
-        except RuntimeError:  # the loop is closed
-            return False
-        return True
+            return True
 
     def _start(self, coroutine: Coroutine[Any, Any, T]) -> "concurrent.futures.Future[T]":
-        try:
+        with self._door:
             if self._loop is not None:
                 return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
-        except RuntimeError:  # the loop is closed
-            pass
         coroutine.close()
         none: concurrent.futures.Future[T] = concurrent.futures.Future()
         none.set_exception(BrokerError(self._stopped))

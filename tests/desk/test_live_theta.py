@@ -54,8 +54,9 @@ def test_outages_hold_back_entries_and_nothing_else(
         words = ("--policy", "random", *QUICK, *addressed(theta))
         desk = nursery.live(tmp_path, *words, terminal=os.ttyname(terminal.slave))
         terminal.wait_for(PROMPT, 30)
+        before = terminal.text().count("HALTED: market data has been gone for")  # no bar at first
         theta.fault("silent", "stale")
-        terminal.wait_for("HALTED: market data has been gone for")
+        terminal.wait_for(lambda text: text.count("HALTED: market data has been gone") > before)
         terminal.type("y\r")
         terminal.wait_for("y: market data has been gone for")  # with its age
         theta.clear()
