@@ -20,6 +20,12 @@ from pydantic_settings import (
 
 YearConvention = Literal["calendar", "trading", "t252", "vendor"]
 Interval = Literal["1s", "5s", "10s", "15s", "30s", "1m", "5m", "10m", "15m", "30m", "1h"]
+SIMULATED = "simulated"
+"""What `data` says where it names no folder."""
+
+DEFAULT_FOLDER = Path("data")
+"""The chain store that is filled where `data` names none."""
+
 SECRET = "***"
 """How a secret is written wherever settings are."""
 
@@ -236,7 +242,7 @@ class Settings(BaseSettings):
         toml_file="config.toml",
     )
 
-    data: str = Field("simulated", description="a chain store's folder, or 'simulated'")
+    data: str = Field(SIMULATED, description="a chain store's folder, or 'simulated'")
     start: date | None = Field(None, description="first session (--from)")
     end: date | None = Field(None, description="last session (--to)")
     sessions: int = Field(60, ge=1, description="simulated sessions when no --from is given")
@@ -255,6 +261,11 @@ class Settings(BaseSettings):
     live: LiveSettings = Field(default_factory=LiveSettings)
     ib: IBSettings = Field(default_factory=IBSettings)
     training: TrainingSettings = Field(default_factory=TrainingSettings)
+
+    @property
+    def filled_folder(self) -> Path:
+        """The chain store that downloads, imports and live sessions fill."""
+        return DEFAULT_FOLDER if self.data == SIMULATED else Path(self.data)
 
     @classmethod
     def settings_customise_sources(

@@ -15,17 +15,9 @@ from brokers.asking import SENT, AskingBroker, Recheck
 from brokers.questions import Listeners, Question
 from brokers.terms import Quotes, change_order, changed, refused_change
 from feeds.snapshot import ChainSnapshot
-from vocabulary import Answer, Approver, Clock, Decision, ExitReason, Suggestion, Verdict
+from vocabulary import NEVER_ASKED, Answer, Approver, Clock, Decision, Suggestion, Verdict
 
-__all__ = ["NEVER_ASKED", "SENT", "ApprovalBroker", "Recheck", "always_allowed"]
-
-NEVER_ASKED = (
-    ExitReason.KILL,
-    ExitReason.MANUAL,
-    ExitReason.SETTLEMENT,
-    ExitReason.TIME_EXIT,
-)
-"""Exits that the person ordered, nobody decides, or that are carried out whoever answers."""
+__all__ = ["SENT", "ApprovalBroker", "Recheck", "always_allowed"]
 
 
 def always_allowed(order: bt.Order, snapshot: ChainSnapshot) -> Verdict:

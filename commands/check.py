@@ -20,7 +20,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from commands.market_data import SIMULATED, open_source
+from commands.market_data import open_source
 from commands.options import add_ib, add_settings, add_theta
 from commands.screen import say
 from errors import DataError, SettingError
@@ -42,7 +42,7 @@ from feeds.theta.rest import ThetaRest
 from feeds.theta.terminal import terminal_ready
 from feeds.theta.tiers import Tiers, probe_tiers
 from feeds.theta_simulator.server import SimulatedTerminal
-from settings import Settings, ThetaSettings
+from settings import SIMULATED, Settings, ThetaSettings
 from strategies.features import fault, feature_vector, risk_score
 from vocabulary import FEATURES
 

@@ -4,10 +4,8 @@ import argparse
 from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from pathlib import Path
 from time import monotonic
 
-from commands.import_ import DEFAULT_FOLDER
 from commands.options import add_settings, add_theta
 from commands.screen import progress, say
 from errors import DataError, SettingError
@@ -25,7 +23,7 @@ from feeds.theta.downloader import (
 from feeds.theta.rest import ThetaRest
 from feeds.theta.session_quotes import SessionReader
 from feeds.theta.terminal import terminal_ready
-from settings import Settings
+from settings import DEFAULT_FOLDER, Settings
 
 SYMBOL = "SPY"
 
@@ -50,7 +48,7 @@ def main(arguments: argparse.Namespace, settings: Settings) -> int:
     """
     if settings.start is None or settings.end is None:
         raise SettingError("download needs a range: --from DATE --to DATE")
-    folder = DEFAULT_FOLDER if settings.data == "simulated" else Path(settings.data)
+    folder = settings.filled_folder
     now, period = datetime.now(NEW_YORK), PERIODS[settings.theta.interval]
     store = ChainStore(folder)
     with terminal_ready(settings.theta) as rest:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from commands.lookahead import PolicyMaker, look_ahead
-from commands.market_data import SIMULATED, is_simulated, open_source
+from commands.market_data import is_simulated, open_source
 from commands.options import add_settings
 from commands.policies import ChosenPolicy, choose_policy
 from commands.run_folder import new_run_folder, write_config
@@ -27,7 +27,7 @@ from models.trials import read_trials, record_trial
 from models.walk_forward import EMBARGO, PURGE, Fold, expanding_folds
 from reports import statistics
 from reports.evaluation import CANDIDATE, Figures, evaluation_figures, series
-from settings import Settings
+from settings import SIMULATED, Settings
 from vocabulary import Policy
 
 FLAGS = ("data", "start", "end", "policy", "capital", "contracts", "seed", "out")

@@ -13,9 +13,8 @@ from errors import DataError
 from feeds.data_quality import ImportSummary
 from feeds.importing import import_files
 from feeds.store import ChainStore
-from settings import Settings
+from settings import DEFAULT_FOLDER, Settings
 
-DEFAULT_FOLDER = Path("data")
 """Where sessions go when --data names no folder."""
 
 COLUMNS = (
@@ -55,7 +54,7 @@ def main(arguments: argparse.Namespace, settings: Settings) -> int:
     run(
         arguments.files,
         arguments.underlying,
-        DEFAULT_FOLDER if settings.data == "simulated" else Path(settings.data),
+        settings.filled_folder,
         close_from_last_quote=(
             arguments.close_from_last_quote or settings.market.close_from_last_quote
         ),

@@ -5,16 +5,14 @@ the past. docs/live.md tells the rest.
 """
 
 import argparse
-import math
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import date
 from pathlib import Path
 from types import FrameType
 
 from brokers.piped import PipedApprover
-from commands.options import add_ib, add_settings, add_theta
+from commands.options import add_ib, add_settings, add_theta, date_of, speed_of
 from commands.policies import ChosenPolicy, choose_policy
 from commands.results import session_result
 from commands.run_folder import RUNS, is_among_runs, new_run_folder, write_config
@@ -120,8 +118,8 @@ def _call(arguments: argparse.Namespace, settings: Settings) -> LiveCall:
         raise SettingError("--rehearse is the way to use --broker ib in simulated time")
     return LiveCall(
         kind=kind,
-        day=_date(arguments.replay or arguments.date),
-        speed=_speed(arguments.speed or "1"),
+        day=date_of(arguments.replay or arguments.date, "date"),
+        speed=speed_of(arguments.speed or "1"),
         blind=arguments.blind,
         answers=arguments.answers,
         person=arguments.person,
@@ -157,23 +155,6 @@ def _check_broker(arguments: argparse.Namespace, settings: Settings) -> None:
         raise SettingError("a rehearsal never trades a live account: leave --live-account out")
     if settings.policy is None and "model" not in settings.model_fields_set:
         raise SettingError("--broker ib needs to be told who suggests: --model or --policy")
-
-
-def _date(text: str | None) -> date | None:
-    try:
-        return None if text is None else date.fromisoformat(text)
-    except ValueError as error:
-        raise SettingError(f"date {text}: write YYYY-MM-DD") from error
-
-
-def _speed(text: str) -> float:
-    try:
-        speed = math.inf if text == "max" else float(text)
-    except ValueError:
-        speed = math.nan
-    if not speed > 0 or (math.isinf(speed) and text != "max"):
-        raise SettingError(f"--speed {text}: write a number above 0, or max")
-    return speed
 
 
 def _suggester(chosen: ChosenPolicy, settings: Settings) -> Suggester:

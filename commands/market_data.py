@@ -1,17 +1,13 @@
 """Which sessions a run is about: a chain store's, or the simulated market's."""
 
-from datetime import date
 from pathlib import Path
 
 from errors import DataError
 from feeds.sessions import Session, sessions_between
-from feeds.simulation.market import SimulatedMarket, default_sessions
+from feeds.simulation.market import LAST_SIMULATED, SimulatedMarket, default_sessions
 from feeds.source import ChainSource
 from feeds.store import ChainStore
-from settings import Settings
-
-SIMULATED = "simulated"
-LAST_SIMULATED = date(2026, 10, 30)
+from settings import SIMULATED, Settings
 
 
 def open_source(settings: Settings, year_convention: str) -> ChainSource:

@@ -4,9 +4,11 @@ Name, default and help of a flag come from `settings.Settings`; nothing is state
 """
 
 import argparse
+import math
 import os
 import sys
 from collections.abc import Iterable
+from datetime import date
 from typing import Any
 
 from pydantic import ValidationError
@@ -128,3 +130,25 @@ def _refuse_unknown_environment() -> None:
     for variable in os.environ:
         if variable.startswith("ZDTE_") and variable.upper().split("__")[0] not in groups:
             raise SettingError(f"the environment variable {variable} names no setting")
+
+
+def date_of(text: str | None, name: str) -> date | None:
+    """A day as it was typed after the flag `name`; None where nothing was.
+
+    Raises `SettingError` for what is no date.
+    """
+    try:
+        return None if text is None else date.fromisoformat(text)
+    except ValueError as error:
+        raise SettingError(f"{name} {text}: write YYYY-MM-DD") from error
+
+
+def speed_of(text: str) -> float:
+    """Market seconds a wall second, infinity for `max`. Raises `SettingError` for what is none."""
+    try:
+        speed = math.inf if text == "max" else float(text)
+    except ValueError:
+        speed = math.nan
+    if not speed > 0 or (math.isinf(speed) and text != "max"):
+        raise SettingError(f"--speed {text}: write a number above 0, or max")
+    return speed

@@ -7,7 +7,7 @@ from datetime import date
 import numpy as np
 import numpy.typing as npt
 
-from commands.market_data import SIMULATED, open_source
+from commands.market_data import open_source
 from commands.policies import ChosenPolicy
 from commands.screen import progress
 from feeds.source import ChainSource
@@ -15,7 +15,7 @@ from models.feedback.promotion import AgreementFigures, PairedFigures, snips
 from models.playback import Playback, play
 from models.session_arrays import SessionArrays, read_sessions
 from reports.statistics import bootstrap, expected_shortfall, interval
-from settings import Settings
+from settings import SIMULATED, Settings
 from vocabulary import Action, Moment, Policy
 
 Floats = npt.NDArray[np.float64]

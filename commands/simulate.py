@@ -5,18 +5,17 @@ import math
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date
 
 from brokers.ib_gateway import ChainDayMarket, SimulatedGateway
-from commands.market_data import SIMULATED, open_source
-from commands.options import add_settings
+from commands.market_data import open_source
+from commands.options import add_settings, date_of, speed_of
 from commands.screen import say
 from errors import SettingError
 from feeds.sessions import to_new_york
 from feeds.source import ChainSource
 from feeds.theta_simulator.faults import FAULTS
 from feeds.theta_simulator.server import SimulatedTerminal
-from settings import Settings
+from settings import SIMULATED, Settings
 
 FLAGS = ("data", "start", "end", "seed")
 HTTP_PORT, WS_PORT = 25503, 25520
@@ -70,10 +69,10 @@ def main(arguments: argparse.Namespace, settings: Settings) -> int:
     Raises `SettingError` for a tier, fault, speed, date or port that cannot be, and `DataError`
     where there are no such data.
     """
-    day = _date(arguments.date)
+    day = date_of(arguments.date, "--date")
     if day and settings.data == SIMULATED and settings.end is None:
         settings = settings.model_copy(update={"end": day})
-    speed = _speed(arguments.speed)
+    speed = speed_of(arguments.speed)
     source = open_source(settings, settings.market.year_convention)
     terminal = SimulatedTerminal(
         source,
@@ -131,23 +130,6 @@ def _tell(terminal: SimulatedTerminal) -> None:
     say(f'  curl {terminal.url}/simulator/faults -d \'{{"off": "all"}}\'')
     say(f'  curl {terminal.url}/simulator/clock -d \'{{"time": "{now:%Y-%m-%d}T12:00:00"}}\'')
     say("Ctrl-C ends it")
-
-
-def _date(text: str | None) -> date | None:
-    try:
-        return None if text is None else date.fromisoformat(text)
-    except ValueError as error:
-        raise SettingError(f"--date {text}: write YYYY-MM-DD") from error
-
-
-def _speed(text: str) -> float:
-    try:
-        speed = math.inf if text == "max" else float(text)
-    except ValueError:
-        speed = math.nan
-    if not speed > 0 or (math.isinf(speed) and text != "max"):
-        raise SettingError(f"--speed {text}: write a number above 0, or max")
-    return speed
 
 
 def _port(port: int) -> int:

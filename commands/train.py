@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from commands.market_data import SIMULATED, open_source
+from commands.market_data import open_source
 from commands.options import add_settings
 from commands.run_folder import new_run_folder, write_config
 from commands.run_log import RunLog
@@ -17,7 +17,7 @@ from feeds.source import ChainSource
 from models.card import ModelCard
 from models.model_folder import TRAINED_FOLDER
 from models.trials import record_trial
-from settings import Settings, TrainingSettings
+from settings import SIMULATED, Settings, TrainingSettings
 
 FLAGS = ("data", "start", "end", "capital", "contracts", "seed", "out")
 OTHER_MARKET_SESSIONS = 400

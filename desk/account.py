@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from brokers.approval import NEVER_ASKED
 from brokers.chain_broker import ChainBroker
 from brokers.ib.broker import IBBroker
 from brokers.ib.link import IBLink
@@ -23,7 +22,7 @@ from desk.markets.recorded import RecordedMarket
 from desk.markets.simulated import PlayedMarket
 from errors import AccountRefusedError, GatewayUnreachableError
 from settings import IBSettings, Settings
-from vocabulary import Clock, DeskMemory, ExitReason, JournalRecord
+from vocabulary import NEVER_ASKED, Clock, DeskMemory, ExitReason, JournalRecord
 
 SIMULATED = "simulated"
 REHEARSAL_ACCOUNT = "DU0000001"

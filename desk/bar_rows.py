@@ -10,9 +10,8 @@ import pandas as pd
 from feeds.chain_data import ChainData
 from strategies.recorder import OFF_SLOT, RunRecorder
 from strategies.rules import REASONS, Refusal
-from vocabulary import FEATURES, JournalRecord
+from vocabulary import FEATURE_COLUMNS, JournalRecord
 
-FEATURE_COLUMNS = tuple(f"feature_{name}" for name in FEATURES)
 _CODES = {words: code for code, words in REASONS.items()}
 
 

@@ -12,12 +12,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from desk.bar_rows import FEATURE_COLUMNS
 from desk.difference import Cause, Difference, Kind
 from desk.journaled import JournaledSession
 from desk.legs import CENT, Leg, legs, same_leg
 from desk.replayed import Replayed
-from vocabulary import Action, PastFill, Plan, Suggestion
+from vocabulary import FEATURE_COLUMNS, Action, PastFill, Plan, Suggestion
 
 MARKET = ("spot", "atm_iv", *(FEATURE_COLUMNS[n] for n in (0, 1, 2, 7)))
 """Figures of a bar that no order changes."""

@@ -5,17 +5,11 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from desk.markets.known_day import RECORDED
 from errors import DataError
 from feeds.chain import ChainDay
 from feeds.store import ChainStore
 from settings import Settings
-
-RECORDED = "recorded"
-"""Folder of a run that holds its own recording."""
-
-SIMULATED = "simulated"
-DEFAULT_DATA = "data"
-"""Where live sessions are recorded when no data folder was named."""
 
 
 def session_settings(facts: Mapping[str, Any]) -> Settings:
@@ -33,8 +27,7 @@ def recording_of(facts: Mapping[str, Any], settings: Settings) -> ChainDay:
     Raises `DataError` where neither has it.
     """
     day = date.fromisoformat(facts["session_date"])
-    data = DEFAULT_DATA if settings.data == SIMULATED else settings.data
-    places = [Path(data)]
+    places = [settings.filled_folder]
     if facts["run_folder"]:
         places.insert(0, Path(facts["run_folder"]) / RECORDED)
     for place in places:

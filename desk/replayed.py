@@ -16,7 +16,6 @@ import pandas as pd
 from brokers.approval import ApprovalBroker
 from brokers.chain_broker import ChainBroker
 from desk.attended import AttendedBroker, DeskStrategy
-from desk.bar_rows import FEATURE_COLUMNS
 from desk.executed import ExecutedBroker, until
 from desk.instructions import Controls
 from desk.journaled import SENT, AskedSoFar, Instant, JournaledApprover, JournaledSession
@@ -28,7 +27,7 @@ from settings import Settings
 from strategies.events import Event
 from strategies.recorder import OFF_SLOT, RunRecorder
 from strategies.rules import REASONS, Refusal
-from vocabulary import ExitReason, PastFill, Policy, Suggestion, Verdict
+from vocabulary import FEATURE_COLUMNS, ExitReason, PastFill, Policy, Suggestion, Verdict
 
 
 @dataclass(frozen=True, eq=False)

@@ -22,6 +22,7 @@ from desk.instructions import Controls, Inbox
 from desk.markets import LiveMarket
 from desk.reporting import Reporting
 from desk.safety import Latch, Latches
+from desk.safety_expiry import TRADING_AFTER_CLOSE
 from desk.telling import Teller
 from feeds.sessions import NANOSECONDS_A_MINUTE
 from settings import Settings
@@ -29,9 +30,6 @@ from strategies.events import Event
 from strategies.recheck import Recheck
 from strategies.recorder import RunRecorder
 from vocabulary import Approver, Clock, DeskMemory, Policy, Position, Suggestion
-
-AFTER_HOURS_MINUTES = 15
-"""SPY options trade this long after the close: an open position may still be bought back."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -242,7 +240,7 @@ class LiveDesk:
         last = self._bars.last_ts
         if last is None or last < close:
             return False
-        late = now >= close + AFTER_HOURS_MINUTES * NANOSECONDS_A_MINUTE
+        late = now >= close + round(TRADING_AFTER_CLOSE * NANOSECONDS_A_MINUTE)
         self.is_over = self.strategy.tracker.position is None or late or not self._trades_late()
         return self.is_over
 

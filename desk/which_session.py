@@ -9,8 +9,8 @@ from typing import Any
 from brokers.journal.reader import JournalReader
 from brokers.journal.session import JOURNAL, PRACTICE, SessionFacts
 from desk.calls import REAL_MODES, LiveCall, Suggester
-from desk.markets.simulated import LAST_SIMULATED
 from feeds.sessions import is_session
+from feeds.simulation.market import LAST_SIMULATED
 from settings import Settings
 from vocabulary import DeskMemory
 

@@ -13,18 +13,10 @@ from feeds.snapshot import ChainSnapshot, Quote
 from settings import Settings
 from strategies import rules
 from strategies.position_tracker import PositionTracker
-from vocabulary import Answer, DeskMemory, ExitReason, Fill, Position
+from vocabulary import NEVER_ASKED, Answer, DeskMemory, ExitReason, Fill, Position
 
 NOT_YET = float("inf")
 """When an exit works that has not been sent."""
-
-UNASKED = (
-    ExitReason.MANUAL,
-    ExitReason.KILL,
-    ExitReason.SETTLEMENT,
-    ExitReason.TIME_EXIT,
-)
-"""Exits that a person has decided on already, or nobody can: never put as a question."""
 
 
 class PlanStrategy(bt.Strategy):
@@ -122,7 +114,7 @@ class PlanStrategy(bt.Strategy):
         reason, decision = order.info["exit_reason"], order.info.get("decision")
         said_yes = decision is not None and decision.answer is Answer.YES
         is_held = order.status == bt.Order.Submitted and not said_yes
-        is_put = self.settings.live.exits == "ask" and reason not in UNASKED
+        is_put = self.settings.live.exits == "ask" and reason not in NEVER_ASKED
         return is_held and is_put
 
     # Exits ---------------------------------------------------------------------------------------

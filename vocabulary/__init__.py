@@ -15,9 +15,9 @@ from vocabulary.asking import (
     Suggestion,
     Verdict,
 )
-from vocabulary.books import ExitReason, Fill, Position, RoundTrip
+from vocabulary.books import NEVER_ASKED, ExitReason, Fill, Position, RoundTrip
 from vocabulary.deciding import FEATURE_VERSION, FEATURES, Action, Moment, Policy
-from vocabulary.journal import JOURNAL_COLUMNS, JOURNAL_VERSION, JournalRecord
+from vocabulary.journal import FEATURE_COLUMNS, JOURNAL_COLUMNS, JOURNAL_VERSION, JournalRecord
 from vocabulary.live import (
     Command,
     DeskMemory,
@@ -31,9 +31,11 @@ from vocabulary.live import (
 
 __all__ = [
     "FEATURES",
+    "FEATURE_COLUMNS",
     "FEATURE_VERSION",
     "JOURNAL_COLUMNS",
     "JOURNAL_VERSION",
+    "NEVER_ASKED",
     "REASON_CODES",
     "Action",
     "Answer",

@@ -19,6 +19,15 @@ class ExitReason(StrEnum):
     KILL = "kill"
 
 
+NEVER_ASKED = (
+    ExitReason.KILL,
+    ExitReason.MANUAL,
+    ExitReason.SETTLEMENT,
+    ExitReason.TIME_EXIT,
+)
+"""Exits that the person ordered, nobody decides, or that are carried out whoever answers."""
+
+
 @dataclass(frozen=True, slots=True)
 class Fill:
     """One execution: `side` +1 bought, -1 sold; `quantity` contracts at `price`.

@@ -25,12 +25,13 @@ class JournalRecord:
     values: Mapping[str, Any] = field(default_factory=dict)
 
 
-_FEATURE_COLUMNS = tuple(f"feature_{name}" for name in FEATURES)
+FEATURE_COLUMNS = tuple(f"feature_{name}" for name in FEATURES)
+"""The eight features as columns, in order."""
 
 JOURNAL_COLUMNS: Mapping[str, tuple[str, ...]] = {
     "suggestions": (
         *("suggestion_id", "ts_utc", "ts_new_york", "session_date", "mode", "model"),
-        *("model_sha256", "model_schema", *_FEATURE_COLUMNS, "feature_version"),
+        *("model_sha256", "model_schema", *FEATURE_COLUMNS, "feature_version"),
         *("action", "action_name", "exit_reason", "probabilities", "mask", "value"),
         *("deterministic", "policy_probability", "gate_version", "gate_probability", "gate_tau"),
         *("gate_vetoed", "gate_probe", "shown", "show_probability", "refused_reason"),
@@ -58,7 +59,7 @@ JOURNAL_COLUMNS: Mapping[str, tuple[str, ...]] = {
     ),
     "positions": ("contract", "side", "quantity", "average_price", "opened_by", "closed_reason"),
     "bars": (
-        *("spot", "atm_iv", *_FEATURE_COLUMNS, "cash", "position_value"),
+        *("spot", "atm_iv", *FEATURE_COLUMNS, "cash", "position_value"),
         *("action", "probabilities", "allowed", "reason"),
     ),
     "session_events": ("event", "detail"),

@@ -10,8 +10,8 @@ from feeds.contract import Contract
 from feeds.sessions import to_new_york
 from feeds.snapshot import ChainSnapshot
 from vocabulary import (
+    FEATURE_COLUMNS,
     FEATURE_VERSION,
-    FEATURES,
     Decision,
     JournalRecord,
     LiveQuote,
@@ -66,10 +66,7 @@ def _wish(suggestion: Suggestion) -> dict[str, Any]:
     """What is wanted, and what it was decided on."""
     contract, plan, action = suggestion.contract, suggestion.plan, suggestion.action
     chosen = suggestion.probabilities[action] if action < len(suggestion.probabilities) else None
-    features = {
-        f"feature_{name}": value
-        for name, value in zip(FEATURES, suggestion.features, strict=False)  # exits may have none
-    }
+    features = dict(zip(FEATURE_COLUMNS, suggestion.features, strict=False))  # exits may have none
     return features | {
         "action": int(action),
         "action_name": action.name.lower(),

@@ -11,26 +11,22 @@ yet, and loses no message; so every speed gives the same bars, and so do holds a
 gone on with. At the greatest speed market time is that of the bar Cerebro is at.
 """
 
-import math
 import threading
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 
 from desk.markets.boards import BarBoard, PlayedBoard, StreamedBoard
+from desk.markets.known_day import KnownDayMarket
 from desk.markets.market import SHOWN_LEVEL, Board, Mask
-from desk.markets.recorded import RecordedMarket, recording_in, stands_at_bars
-from desk.markets.recording import SafeRecording
-from errors import DataError, SettingError
+from desk.markets.recorded import RecordedMarket, stands_at_bars
+from errors import DataError
 from feeds.chain import ChainDay
-from feeds.live.live_feed import LiveFeed
 from feeds.sessions import session_on
-from feeds.simulation.market import SimulatedMarket
+from feeds.simulation.market import LAST_SIMULATED, SimulatedMarket
 from feeds.source import MemorySource
 from feeds.store import ChainStore
 from feeds.theta.market import ThetaMarket
@@ -38,13 +34,7 @@ from feeds.theta.playback import Playback
 from feeds.theta.rest import ThetaRest
 from feeds.theta.tiers import Tiers
 from feeds.theta_simulator.server import SimulatedTerminal
-from feeds.underlying import OfficialClose
-from settings import Settings
-
-SIMULATED = "simulated"
-LAST_SIMULATED = date(2026, 10, 30)
-RECORDED = "recorded"
-"""Folder of the run's own chain store."""
+from settings import SIMULATED, Settings
 
 EVERYTHING = Tiers(True, True, True, True, True)
 
@@ -108,15 +98,11 @@ def replay_market(
     if stands_at_bars(made, settings.live.bar_seconds):
         made = _told_by_its_stock(made)
         return PlayedMarket(made, label, settings, speed, start_ts, folder, mask)
-    recording = None if folder is None else recording_in(folder / RECORDED, made, settings)
-    return RecordedMarket(made, label, settings, speed, start_ts, recording, mask)
+    return RecordedMarket(made, label, settings, speed, start_ts, folder, mask)
 
 
-class PlayedMarket:
-    """A `LiveMarket` that plays one day. Nothing is opened before `start`."""
-
-    is_simulated = True
-    advice = ""
+class PlayedMarket(KnownDayMarket):
+    """A `LiveMarket` that plays one day by wire."""
 
     def __init__(
         self,
@@ -129,19 +115,9 @@ class PlayedMarket:
         mask: Mask | None = None,
     ) -> None:
         """Arguments as `mock_market`. Raises `SettingError` for a speed that is not above 0."""
-        if not speed > 0:
-            raise SettingError(f"--speed {speed:g}: write a number above 0, or max")
-        self.session, self.mask = day.session, mask or Mask()
-        self.label = label if self.mask.hides_date else f"{label}, {day.session.date}"
-        self.is_accelerated = speed > 1
-        self.bar_seconds = float(settings.live.bar_seconds)
-        self.feed = LiveFeed(newest_only=False)
-        if speed > 1:  # orders walk by market time: the desk has to look more often
-            self.feed.p.qcheck = 0.02
-        if day.official_close is not None:
-            self.feed.set_official_close(day.session, day.official_close, day.close_source)
-        self._day, self._settings, self._speed = day, settings, speed
-        self._start_ts = start_ts
+        bar_seconds = float(settings.live.bar_seconds)
+        super().__init__(day, label, settings, speed, start_ts, folder, mask or Mask(), bar_seconds)
+        self._settings = settings
         self._terminal = SimulatedTerminal(
             MemorySource([day], label),
             speed=0.0,
@@ -153,45 +129,10 @@ class PlayedMarket:
         self._streamed = StreamedBoard(self.now, SIMULATED, speed)
         bars = BarBoard(self.feed, SIMULATED)
         self.board: Board = bars if self._is_stepwise else PlayedBoard(self._streamed, bars)
-        self._recording: SafeRecording | None = None
-        if folder is not None:
-            self._recording = SafeRecording(
-                folder / RECORDED,
-                day.session,
-                settings.live.bar_seconds,
-                SIMULATED,
-                settings.rules.time_exit_minutes,
-            )
         self._market: ThetaMarket | None = None
         self._stack = ExitStack()
         self._lock = threading.Lock()
-        self._held = self._is_ready = self._is_started = self._is_closed = False
-
-    @property
-    def day(self) -> ChainDay:
-        """All of the session that is played: for a stand-in broker's quotes, never for a rule."""
-        return self._day
-
-    @property
-    def _is_stepwise(self) -> bool:
-        return math.isinf(self._speed)
-
-    @property
-    def line(self) -> str:
-        """What the data is worth now and since when, in one line."""
-        told = [self._market.line if self._market is not None else "not started"]
-        if self._recording is not None and self._recording.problem:
-            told.append(self._recording.problem)
-        return "; ".join(told)
-
-    def now(self) -> int:
-        """Market time in nanoseconds since 1970 UTC."""
-        if not self._is_stepwise:
-            return self._terminal.now
-        try:
-            return self.feed.snapshot().ts
-        except DataError:
-            return self._begin_ts
+        self._held = self._is_ready = self._is_started = False
 
     def hold(self, held: bool) -> None:
         """No faster than the wall while held; at the greatest speed not at all."""
@@ -213,32 +154,14 @@ class PlayedMarket:
         rest = self._stack.enter_context(ThetaRest(terminal.url))
         self._market = self._stack.enter_context(self._theta_market(rest))
 
-    def close(self) -> None:
-        """Stop, end the feed, and store what was recorded."""
-        if self._is_closed:
-            return
-        self._is_closed = True
+    def _data_line(self) -> str:
+        return self._market.line if self._market is not None else "not started"
+
+    def _running_time(self) -> int:
+        return self._terminal.now
+
+    def _stop(self) -> None:
         self._stack.close()
-        self.feed.end()
-        if self._recording is not None:
-            self._recording.finish(self._close_of_recording())
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    @property
-    def _begin_ts(self) -> int:
-        """Where market time begins."""
-        begin = self.session.open_ns if self._start_ts is None else self._start_ts
-        return min(max(begin, self.session.open_ns), self.session.close_ns)
 
     @property
     def _held_speed(self) -> float:
@@ -270,15 +193,6 @@ class PlayedMarket:
         with self._lock:
             self._is_ready = True
             self._terminal.set_speed(self._held_speed if self._held else self._speed)
-
-    def _close_of_recording(self) -> OfficialClose:
-        """The day's official close, known once its closing bar was seen, by whichever process."""
-        try:
-            is_over = self.feed.snapshot().ts >= self.session.close_ns
-        except DataError:
-            is_over = self._begin_ts >= self.session.close_ns
-        price = self._day.official_close if is_over else None
-        return OfficialClose(price, self._day.close_source if price is not None else "")
 
 
 def _told_by_its_stock(day: ChainDay) -> ChainDay:

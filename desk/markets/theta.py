@@ -18,9 +18,9 @@ from typing import Self
 
 from desk.markets.archive import put_in_order
 from desk.markets.boards import StreamedBoard
+from desk.markets.known_day import RECORDED
 from desk.markets.market import Board, Mask
 from desk.markets.recording import SafeRecording
-from desk.markets.simulated import RECORDED, SIMULATED
 from errors import DataError, NoSubscriptionError
 from feeds.live.live_feed import LiveFeed
 from feeds.live.recorder import SOURCE
@@ -33,10 +33,9 @@ from feeds.theta.rest import ThetaRest
 from feeds.theta.terminal import terminal_ready
 from feeds.theta.tiers import Tiers, probe_tiers
 from feeds.underlying import OfficialClose
-from settings import Settings
+from settings import SIMULATED, Settings
 
 SYMBOL = "SPY"
-DEFAULT_FOLDER = Path("data")
 CLOSING_SECONDS = 12.0
 """A question for an official close that is on its way ends by itself within this."""
 
@@ -188,8 +187,7 @@ class TerminalMarket:
         if self.is_simulated:
             place, source = (None if folder is None else folder / RECORDED), SIMULATED
         else:
-            named = settings.data != SIMULATED
-            place, source = Path(settings.data) if named else DEFAULT_FOLDER, SOURCE
+            place, source = settings.filled_folder, SOURCE
         if place is None:
             return None
         rules, period = settings.rules, settings.live.bar_seconds

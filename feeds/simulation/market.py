@@ -27,7 +27,11 @@ from feeds.source import SkippedSession
 NO_FAULTS = MarketFaults()
 
 
-def default_sessions(count: int = 60, end: date = date(2026, 10, 30)) -> list[Session]:
+LAST_SIMULATED = date(2026, 10, 30)
+"""The last session that is simulated when nothing else is asked for."""
+
+
+def default_sessions(count: int = 60, end: date = LAST_SIMULATED) -> list[Session]:
     """The last `count` sessions up to `end`: what is simulated when nothing else is asked for."""
     return last_sessions(count, end)
 

@@ -19,10 +19,9 @@ import pyarrow.parquet as pq
 
 from errors import DataError
 from feeds.sessions import NEW_YORK
-from vocabulary import FEATURE_VERSION, FEATURES, Action, Answer
+from vocabulary import FEATURE_COLUMNS, FEATURE_VERSION, Action, Answer
 
 SCHEMA = "feedback/1"
-FEATURE_COLUMNS = tuple(f"feature_{name}" for name in FEATURES)
 LARGEST_WEIGHT = 5.0
 """Of a suggestion that was unlikely to be shown: min(1 / P(shown), 5)."""
 

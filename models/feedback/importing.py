@@ -20,9 +20,9 @@ import pandas as pd
 
 from errors import DataError
 from feeds.sessions import NEW_YORK
-from models.feedback.dataset import FEATURE_COLUMNS, combined, typed, weight_of
+from models.feedback.dataset import combined, typed, weight_of
 from strategies.features import SPOT_SCALE, fault
-from vocabulary import FEATURES, Action, Answer
+from vocabulary import FEATURE_COLUMNS, FEATURES, Action, Answer
 
 SOURCE = "import"
 

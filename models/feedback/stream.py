@@ -16,12 +16,11 @@ from feeds.chain import Integers
 from feeds.contract import Right
 from feeds.sessions import NEW_YORK, Floats
 from models.desk import Desk, Question
-from models.feedback.dataset import FEATURE_COLUMNS
 from models.feedback.gate import Gate, Verdicts
 from models.session_arrays import SessionArrays
 from settings import Settings
 from strategies.baselines import draw
-from vocabulary import Action, Answer, Moment, Policy
+from vocabulary import FEATURE_COLUMNS, Action, Answer, Moment, Policy
 
 Says = Callable[[npt.NDArray[np.floating], int], Answer]
 """A person's answer to features [8] and the sale wanted."""

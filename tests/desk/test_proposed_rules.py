@@ -7,9 +7,10 @@ import pytest
 from desk.proposed_rules import FEWEST, proposals, widened_events
 from errors import DataError
 from feeds.sessions import session_on
-from models.feedback.dataset import FEATURE_COLUMNS, typed
+from models.feedback.dataset import typed
 from settings import RuleSettings, Settings
 from strategies.events import read_events
+from vocabulary import FEATURE_COLUMNS
 
 DAY = date(2026, 10, 28)
 OPEN = session_on(DAY).open_ns

@@ -8,9 +8,9 @@ import pandas as pd
 
 from feeds.sessions import NEW_YORK
 from models.feedback.answers import Answers
-from models.feedback.dataset import FEATURE_COLUMNS, typed
+from models.feedback.dataset import typed
 from models.feedback.inputs import inputs
-from vocabulary import Moment
+from vocabulary import FEATURE_COLUMNS, Moment
 
 MODEL = "a" * 64
 FIRST_DAY = date(2026, 3, 2)

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 from errors import DataError, ModelError
-from models.feedback.dataset import FEATURE_COLUMNS, typed
+from models.feedback.dataset import typed
 from models.feedback.lineage import free_name, hashes, lineage_of
 from models.feedback.preferences import labels_of, pairs_of, reliability
 from models.training import blank_card
 from settings import Settings
+from vocabulary import FEATURE_COLUMNS
 
 A, B, C = ("a" * 64, "b" * 64, "c" * 64)
 
