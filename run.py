@@ -1,18 +1,20 @@
 """The command line: `python run.py VERB ...`. Verbs are modules of `commands/`.
 
-Errors become exit codes here and nowhere else: 0 done, 2 the person's mistake, 1 ours.
+Errors become exit codes here and nowhere else: 0 done, 2 the person's mistake, 1 ours or the
+machine's (a full disk, a folder that may not be read), 130 Ctrl-C.
 """
 
 import argparse
 import importlib
+import os
 import sys
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 from typing import NoReturn
 
-from commands.options import load_settings
 from errors import DeskError, SettingError
 
 VERBS = {
@@ -23,11 +25,18 @@ VERBS = {
     "rlhf": "learn from your answers, ask for more, say what they are worth",
     "import": "import quotes of any vendor into a chain store",
     "download": "bring sessions from Theta Terminal into a chain store",
-    "check": "look at market data once: terminal, subscription, chain, features",
-    "simulate": "stand in for Theta Terminal v3 on this machine",
+    "check": "look before trading: market data, the whole desk in simulation, the gateway",
+    "simulate": "stand in for Theta Terminal v3, and IB Gateway, on this machine",
     "journal": "list and export what was suggested, answered, sent and filled",
-    "report": "draw the report of a run again from its files",
+    "report": "draw a report again, compare runs, or tell what answers earned",
 }
+EXAMPLES = """run.py VERB --help lists the flags of a verb. To begin with:
+  run.py backtest                  the bundled model on the simulated market
+  run.py live --mock --speed 60    a simulated session that asks you
+  run.py check --full              everything once, unattended
+"""
+LONGEST_LINE = 600
+"""Characters of a fault that are shown: one that quotes a file may be endless."""
 CRASH_LOG = Path("runs/crash.log")
 
 
@@ -43,32 +52,83 @@ def main(words: Sequence[str] | None = None) -> int:
     try:
         return _run(list(sys.argv[1:] if words is None else words))
     except DeskError as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
-        return error.exit_code
+        return _complain(f"error: {error}", error.exit_code)
     except KeyboardInterrupt:
-        print("stopped", file=sys.stderr)
-        return 130
+        return _complain("stopped", 130)
     except BrokenPipeError:
-        return 1
+        return _leave_closed_pipe()
+    except OSError as error:  # what nobody foresaw of disk and rights; no fault of the program
+        where = f"{error.filename}: " if error.filename else ""
+        return _complain(f"error: {where}{error.strerror or error}{_keep_traceback()}", 1)
     except Exception as error:
-        CRASH_LOG.parent.mkdir(exist_ok=True)
-        CRASH_LOG.write_text(traceback.format_exc())
         kind = type(error).__name__
-        print(f"internal error: {kind}: {error}; please report {CRASH_LOG}", file=sys.stderr)
-        return 1
+        return _complain(f"internal error: {kind}: {error}{_keep_traceback()}; please report it", 1)
+
+
+def _complain(line: str, code: int) -> int:
+    """Print one line without control characters on standard error; returns `code`."""
+    words = "".join(c if c.isprintable() else " " for c in line)
+    shown = " ".join(words.split())
+    with suppress(OSError):  # nobody reads it
+        print(shown[:LONGEST_LINE] + "..." * (len(shown) > LONGEST_LINE), file=sys.stderr)
+    return code
+
+
+def _keep_traceback() -> str:
+    """Write the traceback to the crash log; where it is, or why it is not, in words."""
+    try:
+        CRASH_LOG.parent.mkdir(exist_ok=True)
+        CRASH_LOG.write_text(traceback.format_exc(), encoding="utf-8")
+    except OSError as error:
+        return f" (no details: {CRASH_LOG} cannot be written, {error.strerror})"
+    return f" (details: {CRASH_LOG})"
+
+
+def _leave_closed_pipe() -> int:
+    """End quietly: whoever read our output, `head` say, has gone."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 1
+
+
+def _say_it_anyhow() -> None:
+    """A terminal that cannot show a character gets a question mark, and not an error."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")
 
 
 def _run(words: list[str]) -> int:
-    parser = _Parser(prog="run.py", description="A 0DTE options desk.")
+    _say_it_anyhow()
+    try:
+        return _run_verb(words)
+    finally:
+        if sys.stdout is not None:
+            sys.stdout.flush()  # a closed pipe is noticed here, not at the interpreter's end
+
+
+def _run_verb(words: list[str]) -> int:
+    from commands.options import load_settings  # here, so that Ctrl-C meanwhile is one line too
+
+    parser = _Parser(
+        prog="run.py",
+        description="A desk for SPY options on their last day (0DTE).",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     chosen = next((word for word in words if word in VERBS), None)
-    module = None
+    module, answering = None, parser
     for verb, summary in VERBS.items():
-        subparser = verbs.add_parser(verb, help=summary, description=summary)
+        # half a flag is refused: what it stood for could change with the next one that is added
+        subparser = verbs.add_parser(verb, help=summary, description=summary, allow_abbrev=False)
         if verb == chosen:  # importing one verb only keeps the start short
-            module = _module(verb)
+            module, answering = _module(verb), subparser
             module.add_arguments(subparser)
-    arguments = parser.parse_args(words)
+    arguments, unknown = parser.parse_known_args(words)
+    if unknown:
+        answering.error(f"unrecognized arguments: {' '.join(unknown)}")
     assert module is not None  # argparse refuses every other word
     return int(module.main(arguments, load_settings(arguments)))
 

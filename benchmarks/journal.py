@@ -18,6 +18,7 @@ import numpy as np
 
 from brokers.journal.journal import Journal
 from brokers.journal.reader import JournalReader
+from brokers.journal.records import position_record
 from brokers.journal.session import SessionFacts
 from feeds.contract import Contract, Right
 from feeds.sessions import session_on
@@ -27,6 +28,8 @@ DAY = date(2026, 10, 30)
 OPEN = session_on(DAY).open_ns
 CONTRACT = Contract("SPY", DAY, 628_000, Right.PUT)
 INTENTS, BARS, BATCH = 1000, 391, 20
+FILLS = 100
+"""Many times what a day of this desk has."""
 
 
 def bar(second: int) -> JournalRecord:
@@ -76,6 +79,26 @@ def measure(folder: Path, durable: bool) -> None:
         report(f"{name}: bars as a frame", milliseconds(lambda _: reader.table("bars"), 10))
 
 
+def measure_fills(folder: Path) -> None:
+    """What a fill costs beside itself, late on a busy day: all of the session's are read again."""
+    with Journal(folder / "fills.db", durable=False) as journal:
+        journal.open_session(SessionFacts("mock", DAY))
+        for number in range(FILLS):
+            ref = journal.intend(
+                OPEN, purpose="exit", contract=CONTRACT, side=1, quantity=1, limit=2.4
+            )
+            journal.executed(
+                OPEN + number,
+                execution_id=f"e{number}",
+                order_ref=ref,
+                side=1 if number % 2 else -1,
+                quantity=1,
+                price=2.4,
+            )
+        taken = milliseconds(lambda _: position_record(journal.fills(), CONTRACT, OPEN), 50)
+    report(f"position after {FILLS} fills", taken, "at most 10")
+
+
 def measure_size(folder: Path) -> None:
     """A session's bars alone."""
     path = folder / "size.db"
@@ -95,6 +118,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=parent) as folder:
         for durable in (True, False):
             measure(Path(folder), durable)
+        measure_fills(Path(folder))
         measure_size(Path(folder))
 
 

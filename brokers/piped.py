@@ -55,6 +55,8 @@ class PipedApprover:
 
         Raises `DataError` that names the file and the line.
         """
+        if path.exists() and not path.is_file():  # it is read again when the session opens
+            raise DataError(f"{path} is no file: pipe answers into standard input instead")
         try:
             text = path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:

@@ -26,25 +26,31 @@ ASSUMED_SCHEMA = 1
 def ask_run(folder: Path) -> None:
     """Ask the policy of a finished run and leave `decision_grid.parquet` in its folder.
 
-    Raises `DataError` where the folder has no settings or no snapshots, `ModelError` or
-    `SettingError` where the policy is not at hand any more.
+    Raises `DataError` where the folder has no settings, or the run saw no volatility to ask about,
+    `ModelError` or `SettingError` where the policy is not at hand any more.
     """
     result, _ = read_run(folder)
     settings = run_settings(folder)
     policy = choose_policy(settings, ASSUMED_SCHEMA).policy
-    write_grid(folder, policy_grid(policy, result, settings))
+    grid = policy_grid(policy, result, settings)
+    if grid is None:
+        raise DataError(f"{folder} saw no volatility: there is nothing to ask its policy about")
+    write_grid(folder, grid)
 
 
-def policy_grid(policy: Policy, result: BacktestResult, settings: Settings) -> DecisionGrid:
+def policy_grid(policy: Policy, result: BacktestResult, settings: Settings) -> DecisionGrid | None:
     """What `policy` answers at every decision time and volatility of a run.
 
     Nothing is held and every sale allowed; spot is the run's median, the day its last, the risk
-    score that of no open contract. Volatility spans what the run saw while entries were allowed.
-    Raises `DataError` where it saw none.
+    score that of no open contract. Volatility spans what the run saw while entries were allowed;
+    None where it saw none, as in sessions of a single book.
     """
     first = settings.rules.entry_after_open
     last = FULL_DAY_MINUTES - settings.rules.entry_before_close
-    low, high = _seen(result, first, last)
+    seen = _seen(result, first, last)
+    if seen is None:
+        return None
+    low, high = seen
     minutes = np.arange(first, last + 1e-9, settings.rules.decision_minutes)
     rows = np.linspace(low, max(high, low + 1e-3), STEPS)
     spot = float(np.median(result.decisions.spot))
@@ -53,13 +59,13 @@ def policy_grid(policy: Policy, result: BacktestResult, settings: Settings) -> D
     return DecisionGrid(minutes, rows, np.asarray(answers, float))
 
 
-def _seen(result: BacktestResult, first: float, last: float) -> tuple[float, float]:
+def _seen(result: BacktestResult, first: float, last: float) -> tuple[float, float] | None:
     """The middle 98 % of volatility between two times of the day, minutes since the open."""
     iv = result.decisions.atm_iv
     since = FULL_DAY_MINUTES * result.decisions.features[:, FEATURES.index("minutes_since_open")]
     seen = iv[np.isfinite(iv) & (since >= first) & (since <= last)]
     if not seen.size:
-        raise DataError("the run saw no volatility: there is nothing to ask its policy about")
+        return None
     low, high = np.percentile(seen, [1, 99])
     return float(low), float(high)
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from time import monotonic
 
+from commands.market_data import store_to_fill
 from commands.options import add_settings, add_theta
 from commands.screen import progress, say
 from errors import DataError, SettingError
@@ -48,9 +49,10 @@ def main(arguments: argparse.Namespace, settings: Settings) -> int:
     """
     if settings.start is None or settings.end is None:
         raise SettingError("download needs a range: --from DATE --to DATE")
-    folder = settings.filled_folder
+    if settings.start > settings.end:
+        raise SettingError(f"the range {settings.start} to {settings.end} is reversed")
     now, period = datetime.now(NEW_YORK), PERIODS[settings.theta.interval]
-    store = ChainStore(folder)
+    store = store_to_fill(settings.filled_folder)
     with terminal_ready(settings.theta) as rest:
         plan = plan_download(rest, store, SYMBOL, settings.start, settings.end, period, now)
         for line in plan_lines(plan):

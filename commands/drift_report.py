@@ -1,5 +1,6 @@
 """`run.py report --drift` and `--human`: what journals say about sessions of the desk."""
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -7,13 +8,13 @@ from typing import Any
 from brokers.journal.reader import JournalReader
 from commands.policies import choose_policy
 from commands.screen import progress, say
-from desk.drift import drift_of
 from desk.human import answered, play_session
 from desk.human_report import human_report
-from desk.journaled_session import read_session
 from desk.recordings import recording_of, session_settings
 from errors import DataError, DeskError
+from reports.formatting import count
 from settings import Settings
+from vocabulary import Policy
 
 JOURNALS = (Path("runs/journal.db"), Path("runs/practice.db"))
 """Where sessions are looked for that a run's folder is named of."""
@@ -34,6 +35,9 @@ def report_drift(target: Path, settings: Settings, session: str | None = None) -
 
     Raises `DataError` where there is no such session, or no recording of it.
     """
+    from desk.drift import drift_of
+    from desk.journaled_session import read_session
+
     journal, wanted = _found(target, settings, session)
     is_green = True
     with JournalReader(journal) as reader:
@@ -99,14 +103,34 @@ def _is_of(row: Facts, folder: Path) -> bool:
     return bool(row["run_folder"]) and Path(row["run_folder"]).resolve() == folder.resolve()
 
 
+class _Players:
+    """Settings and policies of sessions, each made once: most sessions share theirs."""
+
+    def __init__(self) -> None:
+        self._settings: dict[str, Settings] = {}
+        self._policies: dict[str, Policy] = {}
+
+    def play(self, facts: Facts) -> dict[str, float]:
+        """What the session's model alone and the baselines earned in it."""
+        key = json.dumps(facts["settings"], sort_keys=True)
+        if key not in self._settings:
+            self._settings[key] = session_settings(facts)
+        settings = self._settings[key]
+        day = recording_of(facts, settings)
+        if key not in self._policies:
+            self._policies[key] = choose_policy(settings, ASSUMED_SCHEMA).policy
+        return play_session(day, self._policies[key], settings)
+
+
 def _played(sessions: Sequence[Facts]) -> tuple[dict[str, dict[str, float]], list[str]]:
     """What the model alone and the baselines earned in each session; why some are missing."""
     played: dict[str, dict[str, float]] = {}
     missing: list[str] = []
+    players = _Players()
     with progress("model and clocks", len(sessions)) as advance:
         for facts in sessions:
             try:
-                earned = _play(facts)
+                earned = players.play(facts)
             except DeskError as error:
                 missing.append(str(error))
             else:
@@ -115,11 +139,9 @@ def _played(sessions: Sequence[Facts]) -> tuple[dict[str, dict[str, float]], lis
             advance()
     if not missing:
         return played, []
-    counted = f"{len(missing)} of {len(sessions)} sessions"
-    return played, [f"{counted} are held against nobody: {missing[0]}"]
+    counted = f"{len(missing):,} of {count(len(sessions), 'session')}"
+    return played, [f"{counted} {_are(missing)} held against nobody: {missing[0]}"]
 
 
-def _play(facts: Facts) -> dict[str, float]:
-    settings = session_settings(facts)
-    day = recording_of(facts, settings)
-    return play_session(day, choose_policy(settings, ASSUMED_SCHEMA).policy, settings)
+def _are(missing: Sequence[str]) -> str:
+    return "is" if len(missing) == 1 else "are"

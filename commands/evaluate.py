@@ -14,11 +14,12 @@ from commands.policies import ChosenPolicy, choose_policy
 from commands.run_folder import new_run_folder, write_config
 from commands.run_log import Cost, RunLog
 from commands.screen import progress, say
+from commands.task_progress import task_progress
 from commands.workers import add_workers, open_workers
 from errors import SettingError
 from feeds.source import ChainSource
 from models.contest import Contest, Model, Outcome
-from models.fold_tasks import TRAINED, training_values
+from models.fold_tasks import TRAINED, training_cost, training_values
 from models.model_folder import TRAINED_FOLDER
 from models.policy_network import NetworkPolicy, network_to_npz
 from models.session_arrays import SessionArrays, read_sessions
@@ -32,7 +33,6 @@ from vocabulary import Policy
 
 FLAGS = ("data", "start", "end", "policy", "capital", "contracts", "seed", "out")
 FOLDS, STEPS, SIMULATED_SESSIONS = 4, 500_000, 250
-TRAINING_COST, JUDGING_COST = 20, 1
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -71,13 +71,16 @@ def main(arguments: argparse.Namespace, settings: Settings) -> int:
         return _look_ahead(arguments, settings)
     if settings.policy is not None:
         raise SettingError("--policy goes with --lookahead; rules are among the baselines anyway")
+    if arguments.folds < 1:
+        raise SettingError(f"--folds {arguments.folds}: at least one part must be judged")
     models = [_load(name, settings, arguments) for name in arguments.models or ()]
     folder = new_run_folder(settings, "evaluate", "-".join(arguments.models or [TRAINED]))
     cost = Cost()
     with RunLog(folder / "log.jsonl", go_on=True) as log:
-        write_config(folder, settings)
-        say(f"folder: {folder}; after a stop, go on with --out {folder}")
-        figures = _evaluate(models, arguments, settings, folder)
+        with open_workers(arguments, folder) as workers:  # first: who is missing is told at once
+            write_config(folder, settings)
+            say(f"folder: {folder}; after a stop, go on with --out {folder}")
+            figures = _evaluate(models, arguments, settings, folder, workers)
         log.write("judged", **cost.so_far())
         say(f"report: {_draw(folder, figures)}")
         log.write("done", **cost.so_far())
@@ -108,14 +111,14 @@ def _evaluate(
     arguments: argparse.Namespace,
     settings: Settings,
     folder: Path,
+    workers: Workers,
 ) -> Figures:
     source = open_source(settings, _convention(models, settings))
     expanding_folds(len(source.sessions), arguments.folds)  # too few are told before they are read
     arrays = _read(source, settings)
     folds = expanding_folds(len(arrays), arguments.folds)
     store = TaskStore(folder / "tasks", context_of(arrays, settings))
-    with open_workers(arguments, folder) as workers:
-        outcomes = _contest(arrays, folds, workers, store, models, settings)
+    outcomes = _contest(arrays, folds, workers, store, models, settings)
     _record(outcomes, models, arrays, folds, settings)
     trials = read_trials(TRAINED_FOLDER)
     facts = _facts(arrays, folds, models, settings)
@@ -154,14 +157,10 @@ def _contest(
 ) -> list[Outcome]:
     contest = Contest(arrays, folds, workers, store)
     seeds = range(settings.seed, settings.seed + settings.training.seeds)
-    many = len(models) or len(seeds)
-    total = contest.total_cost(many, JUDGING_COST if models else TRAINING_COST)
-    with progress("evaluation", total) as step:
-
-        def advance(cost: int) -> None:
-            for _ in range(cost):
-                step()
-
+    many, cost = (
+        (len(models), 1) if models else (len(seeds), training_cost(settings.training.steps))
+    )
+    with task_progress("evaluation", contest.total_cost(many, cost, len(models) or 1)) as advance:
         contest = Contest(arrays, folds, workers, store, advance)
         if models:
             return contest.of_models([_model(chosen, arrays) for chosen in models])
@@ -190,7 +189,8 @@ def _record(
     for candidate in series(outcomes, CANDIDATE):
         configuration: dict[str, Any] = {"model": hashes.get(candidate.name)}
         if not models:
-            plain = settings.model_dump(mode="json", include={"rules", "risk", "capital"})
+            chosen = {"rules", "risk", "capital", "contracts", "seed"}
+            plain = settings.model_dump(mode="json", include=chosen)
             days = [arrays.label, arrays.sessions[0].date, arrays.sessions[-1].date, len(folds)]
             configuration = plain | {"training": training_values(settings.training), "days": days}
         means = candidate.net_pnl.mean(axis=1)
@@ -234,6 +234,8 @@ def _draw(folder: Path, figures: Figures) -> Path:
 
 def _look_ahead(arguments: argparse.Namespace, settings: Settings) -> int:
     """Look at each model or at the policy; 1 where something looked ahead."""
+    if arguments.workers is not None or arguments.ray is not None:
+        raise SettingError("--workers and --ray go with folds; --lookahead plays here")
     names: Sequence[str | None] = arguments.models or [None]
     found = False
     for name in names:

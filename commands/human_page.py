@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from desk import human
+from desk import human, human_report
 from reports.breakdowns import band_names, iv_edges
 from reports.formatting import count, day
-from reports.human_figures import FEWEST, Choosing, HumanFigures, ShareFigures
+from reports.human_figures import FEWEST, Choosing, HumanFigures
 from reports.human_page import draw_human_page
 from reports.statistics import NO_INTERVAL, difference_of_means
 from settings import RuleSettings
@@ -62,10 +62,10 @@ def human_figures(
         span=day(first) if first == last else f"{day(first)} to {day(last)}",
         groups=human.groups(table),
         cents=human.mean_of(yes["delay_cents"]),
-        dollars=human.mean_of(yes["delay_dollars"]),
+        dollars=human_report.plain_mean(yes["delay_dollars"]),
         agreement={
             "hour": hours,
-            "risk": sorted(bands, key=_from_low),
+            "risk": human_report.risks_as_they_rise(bands),
             "volatility": _by_volatility(table),
         },
         reasons=human.reasons(table),
@@ -100,11 +100,6 @@ def _version(row: Row) -> str:
     return f"{name} {sha256[:8]}".strip()
 
 
-def _from_low(band: ShareFigures) -> int:
-    """Risk bands as they rise: "risk below 0.3", "risk 0.3 to 0.6", "risk from 0.6"."""
-    return 0 if "below" in band.name else 2 if "from" in band.name else 1
-
-
 def _by_volatility(table: pd.DataFrame) -> list[human.Agreement]:
     """Agreement by bands of at-the-money volatility with equally many answers in each."""
     said = table[table["response"].isin([Answer.YES.value, Answer.NO.value])]
@@ -136,9 +131,9 @@ def choosing(name: str, table: pd.DataFrame) -> Choosing:
         yes=int(is_yes.sum()),
         answers=int((is_yes | is_no).sum()),
         offered=human.mean_of(shadows),
-        earned=human.mean_of(table["earned"]),
-        taken=human.mean_of(one),
-        refused=human.mean_of(other),
+        earned=human_report.plain_mean(table["earned"]),
+        taken=human_report.plain_mean(one),
+        refused=human_report.plain_mean(other),
         added=float(one.mean() - other.mean()) if one.size and other.size else float("nan"),
         interval=difference_of_means(one, other) if enough else NO_INTERVAL,
     )

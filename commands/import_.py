@@ -8,20 +8,21 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from rich.table import Table
 
+from commands.market_data import store_to_fill
 from commands.options import add_settings
 from errors import DataError
 from feeds.data_quality import ImportSummary
 from feeds.importing import import_files
-from feeds.store import ChainStore
 from settings import DEFAULT_FOLDER, Settings
-
-"""Where sessions go when --data names no folder."""
 
 COLUMNS = (
     *("session", "snap-\nshots", "con-\ntracts", "gaps", "worst\ngap"),
     *("crossed", "zero\nbids", "one-\nsided", "parity\nbreaks", "close"),
 )
-"""Headings of the table of sessions; it fits a terminal of 80 columns."""
+"""Headings of the table of sessions."""
+
+TABLE_WIDTH = 80
+"""Columns it needs; in a narrower terminal its lines wrap, and no figure is cut."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -76,19 +77,20 @@ def run(
 
     Raises `DataError` where a file is not tidy, or where not one session could be kept.
     """
-    console = console or Console()
+    console, store = console or Console(), store_to_fill(data)
     columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn()
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task("opening", total=1.0)
         summary = import_files(
             files,
             underlying,
-            ChainStore(data),
+            store,
             lambda what, fraction: bar.update(task, description=what, completed=fraction),
             close_from_last_quote=close_from_last_quote,
             time_exit_minutes=time_exit_minutes,
         )
     if summary.kept:
+        console.width = max(console.width, TABLE_WIDTH)
         console.print(_table(summary))
     for line in summary.to_text():
         console.print(line, markup=False, highlight=False, soft_wrap=True)

@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
+from brokers.ib.broker import IBBroker
+from brokers.ib.records import LinkState
 from brokers.piped import PipedApprover
 from commands.options import add_ib, add_settings, add_theta, date_of, speed_of
 from commands.policies import ChosenPolicy, choose_policy
@@ -19,12 +21,14 @@ from commands.run_folder import RUNS, is_among_runs, new_run_folder, write_confi
 from commands.run_log import RunLog
 from commands.screen import say
 from commands.start_screen import show_start
+from desk.account import settled_earlier
 from desk.calls import Kind, LiveCall, Suggester
 from desk.context import Channel, Context
 from desk.ending import Ended, end_session
 from desk.gated import standing_gate
 from desk.open_session import OpenDesk
 from desk.opening import open_desk
+from desk.settling import settle_today
 from errors import SettingError
 from models.feedback.people import PEOPLE
 from models.model_folder import find_model
@@ -201,12 +205,28 @@ def _finish(opened: OpenDesk, chosen: ChosenPolicy) -> None:
         tell(f"{opened.desk.parting} The same command goes on with this session.")
         return
     opened.market.close()
+    _settle(opened)
     tell("the session is over; comparing it with its replay")
     ended = end_session(opened.journal, opened.desk.parts.policy, opened.settings)
     for line in _ended_lines(ended, opened.market.mask.hides):
         tell(line)
     _write_files(opened, chosen, ended)
     tell(f"files: {opened.folder}")
+
+
+def _settle(opened: OpenDesk) -> None:
+    """What is still open at a real broker after trading has ended, and what waited for a close."""
+    inner, account = opened.desk.parts.inner, opened.account.name
+    if not isinstance(inner, IBBroker):
+        return
+    books = inner.books if inner.room.state is LinkState.UP else None
+    now = opened.desk.parts.clock.market_now()
+    told = [*settle_today(opened.journal, account, books, opened.desk.strategy)]
+    told += settled_earlier(opened.journal, account, inner, now)
+    if opened.market.mask.hides:
+        told = [f"{len(told)} positions were left open: see run.py journal"] if told else []
+    for sentence in told:
+        opened.person.say(f"SETTLEMENT: {sentence}")
 
 
 def _ended_lines(ended: Ended, is_blind: bool) -> Iterator[str]:

@@ -25,6 +25,13 @@ def open_source(settings: Settings, year_convention: str) -> ChainSource:
     return ChainStore(folder, year_convention).select(settings.start, settings.end)
 
 
+def store_to_fill(folder: Path) -> ChainStore:
+    """The chain store at `folder`, made by its first write. Raises `DataError` for a file."""
+    if folder.exists() and not folder.is_dir():
+        raise DataError(f"--data {folder} is a file; name a folder")
+    return ChainStore(folder)
+
+
 def is_simulated(label: str) -> bool:
     """Whether a source's label is that of a simulated market."""
     return label.startswith(SIMULATED)

@@ -6,12 +6,14 @@ Name, default and help of a flag come from `settings.Settings`; nothing is state
 import argparse
 import math
 import os
+import re
 import sys
 from collections.abc import Iterable
 from datetime import date
 from typing import Any
 
 from pydantic import ValidationError
+from pydantic.fields import FieldInfo
 
 from errors import SettingError
 from settings import SECRET, IBSettings, Settings, ThetaSettings
@@ -22,19 +24,33 @@ KEY_WARNING = (
     "the environment's THETADATA_API_KEY is safer"
 )
 _FLAG_NAMES = {"start": "from", "end": "to"}
+_METAVARS = {
+    "data": "DIR",
+    "start": "DATE",
+    "end": "DATE",
+    "model": "NAME|PATH",
+    "policy": "NAME",
+    "capital": "DOLLARS",
+    "contracts": "N",
+    "seed": "N",
+    "broker": "simulated|ib",
+    "out": "DIR",
+}
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_OWN_FLAG = re.compile(r" \(--[a-z-]+\)")
+"""What a description says of the flag: needless beside the flag itself."""
 
 
 def add_settings(parser: argparse.ArgumentParser, names: Iterable[str]) -> None:
     """Add a flag for each named setting, and `--set` for all the others."""
     for name in names:
         field = Settings.model_fields[name]
-        default = "" if field.default is None else f" (default {field.default})"
         parser.add_argument(
             f"--{_FLAG_NAMES.get(name, name).replace('_', '-')}",
             dest=name,
-            metavar=_FLAG_NAMES.get(name, name).upper(),
+            metavar=_METAVARS[name],
             default=argparse.SUPPRESS,
-            help=f"{field.description}{default}".replace("%", "%%"),
+            help=_help(field),
         )
     parser.add_argument(
         "--set",
@@ -42,34 +58,44 @@ def add_settings(parser: argparse.ArgumentParser, names: Iterable[str]) -> None:
         action="append",
         default=[],
         metavar="NAME=VALUE",
-        help="any other setting, rules.profit_target=0.5 say; may be repeated",
+        help="any setting of docs/settings.md, rules.profit_target=0.5 say; may be repeated",
     )
 
 
 def add_theta(parser: argparse.ArgumentParser) -> None:
     """Add the flags of a Theta Terminal: its addresses and the key."""
+    group = parser.add_argument_group("Theta Terminal")
     for name in ("url", "ws", "key"):
-        parser.add_argument(
+        group.add_argument(
             f"--theta-{name}",
             dest="assignments",
             action="append",
             type=f"theta.{name}={{}}".format,
             metavar=name.upper(),
-            help=ThetaSettings.model_fields[name].description,
+            help=_help(ThetaSettings.model_fields[name]),
         )
 
 
 def add_ib(parser: argparse.ArgumentParser) -> None:
     """Add the flags of Interactive Brokers: the gateway's address and a live account."""
+    group = parser.add_argument_group("Interactive Brokers")
     for name, metavar in (("host", "HOST"), ("port", "PORT"), ("live_account", "ID")):
-        parser.add_argument(
+        group.add_argument(
             "--live-account" if name == "live_account" else f"--ib-{name}",
             dest="assignments",
             action="append",
             type=f"ib.{name}={{}}".format,
             metavar=metavar,
-            help=IBSettings.model_fields[name].description,
+            help=_help(IBSettings.model_fields[name]),
         )
+
+
+def _help(field: FieldInfo) -> str:
+    default = field.default
+    if isinstance(default, float):
+        default = f"{default:g}" if default % 1 else f"{default:,.0f}"
+    shown = "" if default is None else f" (default {default})"
+    return f"{_OWN_FLAG.sub('', field.description or '')}{shown}".replace("%", "%%")
 
 
 def load_settings(arguments: argparse.Namespace) -> Settings:
@@ -81,6 +107,9 @@ def load_settings(arguments: argparse.Namespace) -> Settings:
     for name in Settings.model_fields:
         if hasattr(arguments, name):
             given[name] = getattr(arguments, name)
+    for name in ("start", "end"):  # pydantic alone would take figures for seconds since 1970
+        if name in given:
+            given[name] = date_of(given[name], f"--{_FLAG_NAMES[name]}")
     for assignment in getattr(arguments, "assignments", ()):
         _assign(given, assignment)
     _refuse_unknown_environment()
@@ -88,11 +117,15 @@ def load_settings(arguments: argparse.Namespace) -> Settings:
         settings = Settings(**given)
     except ValidationError as error:
         raise SettingError(_first_fault(error)) from error
-    except ValueError as error:
-        raise SettingError(f"config.toml cannot be read: {error}") from error
+    except (ValueError, OSError) as error:
+        raise SettingError(f"config.toml cannot be read: {_reason(error)}") from error
     if "key" in given.get("theta", ()):
         print(KEY_WARNING, file=sys.stderr)
     return settings
+
+
+def _reason(error: Exception) -> str:
+    return str(getattr(error, "strerror", None) or error)
 
 
 def _assign(given: dict[str, Any], assignment: str) -> None:
@@ -119,9 +152,10 @@ def _first_fault(error: ValidationError) -> str:
     if fault["type"] == "extra_forbidden":
         return f"there is no setting {name}; docs/settings.md lists all of them"
     message = fault["msg"][0].lower() + fault["msg"][1:]
-    flag = _FLAG_NAMES.get(name, name)
+    if fault["type"].startswith("date"):
+        message = "write a day as YYYY-MM-DD"
     value = SECRET if name.startswith(SECRETS) else repr(fault["input"])
-    return f"setting {flag} is {value}: {message}"
+    return f"setting {name} is {value}: {message}"
 
 
 def _refuse_unknown_environment() -> None:
@@ -137,10 +171,14 @@ def date_of(text: str | None, name: str) -> date | None:
 
     Raises `SettingError` for what is no date.
     """
+    if text is None:
+        return None
     try:
-        return None if text is None else date.fromisoformat(text)
+        if not _DAY.fullmatch(text):  # Python takes 20261030 and 2026-W44-5 too
+            raise ValueError
+        return date.fromisoformat(text)
     except ValueError as error:
-        raise SettingError(f"{name} {text}: write YYYY-MM-DD") from error
+        raise SettingError(f"{name} {text!r} is no date: write YYYY-MM-DD") from error
 
 
 def speed_of(text: str) -> float:

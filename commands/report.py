@@ -54,6 +54,7 @@ def main(arguments: argparse.Namespace, settings: Settings) -> int:
     """Draw or tell each; 0 when all are done (and, with --drift, green)."""
     folders: Sequence[Path] = arguments.folders
     _refuse_page(arguments)
+    _refuse_journals(arguments)
     if arguments.drift:
         return max(_drift(target, settings, arguments.session) for target in folders)
     if arguments.human:
@@ -80,6 +81,15 @@ def _refuse_page(arguments: argparse.Namespace) -> None:
         )
     if arguments.page is not None and arguments.page.is_dir():
         raise SettingError(f"--out {arguments.page} is a folder; name a file")
+
+
+def _refuse_journals(arguments: argparse.Namespace) -> None:
+    """A file is a journal, and has no report of a backtest."""
+    files = [path for path in arguments.folders if path.is_file()]
+    if files and not (arguments.drift or arguments.human):
+        raise SettingError(
+            f"{files[0]} is a file, not a run's folder: of a journal, say --human or --drift"
+        )
 
 
 def _draw(folder: Path, session: date | None) -> Path:

@@ -7,7 +7,7 @@ from commands.options import add_settings
 from commands.policies import ChosenPolicy, choose_policy
 from commands.run_folder import new_run_folder, write_config
 from commands.screen import say
-from errors import SettingError
+from errors import ModelError, SettingError
 from models.feedback.gate_card import GATE_NAME
 from models.model_folder import TRAINED_FOLDER, find_model
 from settings import Settings
@@ -103,21 +103,30 @@ def _status(arguments: argparse.Namespace, settings: Settings, chosen: ChosenPol
     from commands.rlhf_learning import report_on, utc_now
     from commands.rlhf_report import status_lines
     from models.feedback.learning import GateTerms
-    from models.feedback.promotion_state import read_promotion
 
     feedback = read_feedback_of(
         journals_of(arguments.journal, arguments.practice, settings), arguments.imports
     )
     terms = GateTerms(mode=arguments.gate, seed=settings.seed)
     report = report_on(feedback, chosen, terms, _folder(arguments, settings), utc_now())
-    states = {
-        folder.name: state.line
-        for folder in sorted(TRAINED_FOLDER.glob("*"))
-        if folder.is_dir() and (state := read_promotion(folder)) is not None
-    }
-    for line in status_lines(feedback, report, states):
+    for line in status_lines(feedback, report, _promotions(TRAINED_FOLDER)):
         say(line)
     return 0
+
+
+def _promotions(trained: Path) -> list[str]:
+    """Where each gate and updated policy stands; one that cannot be read hides no other."""
+    from models.feedback.promotion_state import read_promotion
+
+    lines: list[str] = []
+    for folder in sorted(path for path in trained.glob("*") if path.is_dir()):
+        try:
+            state = read_promotion(folder)
+        except ModelError as error:
+            lines.append(f"{folder.name}: {error}")
+        else:
+            lines += [] if state is None else [f"{folder.name}: {state.line}"]
+    return lines
 
 
 def _learn(arguments: argparse.Namespace, settings: Settings, chosen: ChosenPolicy) -> int:
@@ -144,9 +153,9 @@ def _learn(arguments: argparse.Namespace, settings: Settings, chosen: ChosenPoli
         say(f"{own.name}: {state.line}")
     terms = GateTerms(mode=arguments.gate, seed=settings.seed)
     report = learning.learn(feedback, chosen, terms, folder, now)
-    run_folder = new_run_folder(settings, "rlhf", folder.name)
     source = judging_source(settings, chosen)
-    arrays = held_out(source, settings, chosen, set(feedback.table["session_date"]))
+    run_folder = new_run_folder(settings, "rlhf", folder.name)
+    arrays = held_out(source, settings, chosen, feedback.days)
     gate = learning.judge_gate(report, feedback, chosen, arrays, settings, folder, now)
     policy = learning.update(feedback, chosen, arrays, settings, settings.model, folder.name, now)
     rules = propose_rules(report.table, source, arrays, chosen, settings, run_folder)

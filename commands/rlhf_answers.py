@@ -1,6 +1,6 @@
 """All answers that `run.py rlhf` learns from: journals, reviews and files of earlier desks."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from pathlib import Path
@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 from brokers.journal.reader import JournalReader
 from brokers.journal.session import JOURNAL, PRACTICE
 from desk.review_answers import REVIEWS, consistency, preferences
-from errors import DataError
+from errors import DataError, UserError
 from models.feedback.preferences import FEWEST_REPEATS
-from settings import Settings
+from settings import SIMULATED, Settings
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from models.feedback.importing import Imported
 
 TABLES = ("suggestions", "decisions", "outcomes", "sessions")
 
@@ -38,6 +40,8 @@ class Feedback:
         comparisons: which of two suggestions was better.
         repeats: repeated questions of reviews, and how many were answered alike.
         sessions: finished sessions.
+        days: market and date of every session with a suggestion; files of earlier desks know no
+            market.
         files: where it comes from.
         notes: lines that could not be used.
     """
@@ -48,6 +52,7 @@ class Feedback:
     sessions: Sequence[Seen]
     files: Sequence[Path]
     notes: Sequence[str] = field(default_factory=tuple)
+    days: frozenset[tuple[str, date]] = frozenset()
 
     @property
     def consistency(self) -> float | None:
@@ -65,9 +70,14 @@ def journals_of(named: Sequence[Path], practice: bool, settings: Settings) -> li
     if missing:
         raise DataError(f"there is no journal {missing[0]}: run.py live writes one")
     if named:
-        return list(named)
+        return _each_once(named)
     usual = PRACTICE if practice else settings.live.journal or JOURNAL
     return [path for path in (usual, REVIEWS) if path.is_file()]
+
+
+def _each_once(paths: Sequence[Path]) -> list[Path]:
+    """The files in their order; one that is named twice is read once."""
+    return list({path.resolve(): path for path in reversed(paths)}.values())[::-1]
 
 
 def read_feedback_of(journals: Sequence[Path], imports: Sequence[Path] = ()) -> Feedback:
@@ -83,6 +93,7 @@ def read_feedback_of(journals: Sequence[Path], imports: Sequence[Path] = ()) -> 
             "there are no answers yet: run.py live, or run.py rlhf --review, writes a journal"
         )
     parts = [_read(path) for path in journals]
+    imports = _each_once(imports)
     tables = [part.table for part in parts]
     notes: list[str] = []
     if imports:
@@ -90,7 +101,8 @@ def read_feedback_of(journals: Sequence[Path], imports: Sequence[Path] = ()) -> 
 
         imported = import_suggestions(imports)
         tables.append(imported.table)
-        notes += [f"left out: {line}" for line in imported.bad]
+        notes += _bad_lines(imported)
+    days = {("", day) for table in tables[len(parts) :] for day in table["session_date"]}
     return Feedback(
         table=combined(tables),
         comparisons=[one for part in parts for one in part.comparisons],
@@ -98,21 +110,52 @@ def read_feedback_of(journals: Sequence[Path], imports: Sequence[Path] = ()) -> 
         sessions=[one for part in parts for one in part.sessions],
         files=[*journals, *imports],
         notes=notes,
+        days=frozenset(days).union(*(part.days for part in parts)),
     )
 
 
-def _read(path: Path) -> Feedback:
-    from models.feedback.dataset import feedback_table
+def _bad_lines(imported: "Imported") -> list[str]:
+    """How many lines could not be used, then each of them."""
+    if not imported.bad:
+        return []
+    count = f"lines of earlier desks: {len(imported.bad)} left out, {len(imported.table)} kept"
+    return [count, *(f"left out: {line}" for line in imported.bad)]
 
-    with JournalReader(path) as reader, reader.at_one_instant():
-        frames = [reader.table(name) for name in TABLES]
-        compared, repeats = preferences(reader), consistency(reader)
-        sessions = _finished(reader)
+
+def _read(path: Path) -> Feedback:
+    from models.feedback.dataset import feedback_table, fill_prices_of
+
     try:
-        table = feedback_table(*frames)
-    except DataError as error:
-        raise DataError(f"journal {path}: {error}") from None
-    return Feedback(table, compared, repeats, sessions, [path])
+        with JournalReader(path) as reader, reader.at_one_instant():
+            suggestions, decisions, outcomes, begun = map(reader.table, TABLES)
+            compared, repeats = preferences(reader), consistency(reader)
+            sessions, days = _finished(reader), _asked_on(reader)
+            prices = fill_prices_of(reader.rows("intents"), reader.rows("executions"))
+        table = feedback_table(suggestions, decisions, outcomes, begun, prices)
+    except UserError as error:
+        words = str(error).removeprefix(f"journal {path}: ")
+        raise DataError(f"journal {path}: {words}") from None
+    except (ValueError, TypeError) as error:  # SQLite keeps any value in any column
+        words = str(error).splitlines()[0]
+        raise DataError(f"journal {path} holds a value that cannot be read: {words}") from None
+    return Feedback(table, compared, repeats, sessions, [path], days=days)
+
+
+def _asked_on(reader: JournalReader) -> frozenset[tuple[str, date]]:
+    """Market and date of the sessions in which something was suggested."""
+    asked = {row["session_id"] for row in reader.rows("suggestions")}
+    return frozenset(
+        (_market(row), date.fromisoformat(row["session_date"]))
+        for row in reader.rows("sessions")
+        if row["id"] in asked
+    )
+
+
+def _market(session: Mapping[str, Any]) -> str:
+    """The label of a session's data; the live desk keeps a simulated market's seed apart."""
+    if session["mode"] == "mock":
+        return f"{SIMULATED} market, seed {session['seed']}"
+    return str(session["market"])
 
 
 def _finished(reader: JournalReader) -> list[Seen]:

@@ -7,7 +7,7 @@ from datetime import date
 import numpy as np
 import numpy.typing as npt
 
-from commands.market_data import open_source
+from commands.market_data import is_simulated, open_source
 from commands.policies import ChosenPolicy
 from commands.screen import progress
 from feeds.source import ChainSource
@@ -60,11 +60,23 @@ def judging_source(settings: Settings, chosen: ChosenPolicy) -> ChainSource:
 
 
 def held_out(
-    source: ChainSource, settings: Settings, chosen: ChosenPolicy, learned: Collection[date]
+    source: ChainSource,
+    settings: Settings,
+    chosen: ChosenPolicy,
+    learned: Collection[tuple[str, date]],
 ) -> SessionArrays | None:
-    """Sessions of the source that neither the model nor its answers come from; None without any."""
+    """Sessions of the source that neither the model nor its answers come from; None without any.
+
+    `learned` is market and date of the sessions with answers. A day of a simulated market is
+    another day in every other market.
+    """
     dates = [session.date for session in source.sessions]
-    known = {*chosen.in_sample(dates, source.label), *learned}
+    answered = {
+        day
+        for label, day in learned
+        if label == source.label or not any(map(is_simulated, (label, source.label)))
+    }
+    known = {*chosen.in_sample(dates, source.label), *answered}
     indices = [place for place, day in enumerate(dates) if day not in known]
     if not indices:
         return None

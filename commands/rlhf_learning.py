@@ -87,7 +87,8 @@ def learn(
     """As `report_on`. Raises `DataError` where nobody answered yet, or always in the same way."""
     report = report_on(feedback, chosen, terms, folder, now)
     if report.card is None:
-        raise DataError(report.why)
+        notes = f" ({'; '.join(report.notes)})" if report.notes else ""
+        raise DataError(report.why + notes)
     return report
 
 
@@ -110,6 +111,7 @@ def report_on(
         now,
         lineage=hashes(line_of(chosen)),
         former=former,
+        consistency=feedback.consistency,
     )
 
 
@@ -225,7 +227,10 @@ def update(
         chosen.policy, candidate, last.features, last.action, last.said, last.weight
     )
     held = contest(chosen.policy, candidate, arrays, settings)
-    checks = [_leash(done), *promotion_checks(predictions, agreed, held.figures, settings.seed)]
+    checks = [
+        leash_check(done),
+        *promotion_checks(predictions, agreed, held.figures, settings.seed),
+    ]
     promotion = decide("policy", chosen.sha256, checks, len(kept.labels) + len(pairs), now)
     if promotion.status == "refused":
         return PolicyResult(promotion.line, done, checks, promotion, held, notes=told)
@@ -240,11 +245,14 @@ def _split(kept: Kept) -> tuple[Labels, Labels]:
     return kept.labels.part(slice(None, first)), kept.labels.part(slice(first, None))
 
 
-def _leash(done: Update) -> Check:
+def leash_check(done: Update) -> Check:
+    """Something was learned, and the policy stayed near its parent."""
     from models.feedback.update import MOST_KL
 
-    good = done.kl <= MOST_KL
+    good = done.steps > 0 and done.kl <= MOST_KL
     why = f"KL to the parent {done.kl:.3f} after {done.steps} steps, at most {MOST_KL:g} is allowed"
+    if not done.steps:
+        why = f"the first step would have passed a KL of {MOST_KL:g}: nothing was learned"
     return Check("leash", Outcome.PASSED if good else Outcome.FAILED, why)
 
 

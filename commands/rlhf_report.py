@@ -1,7 +1,6 @@
-"""From what was learned to the figures of a report, and the words of `--status`."""
+"""From what was learned to the figures of a report, and what `--status` says."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from itertools import pairwise
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -69,8 +68,10 @@ def report_figures(
         checks=_checks(gate, policy),
         lineage=[one.line for one in line_of(chosen)],
         rules=rules,
-        learning=[(p.answers, p.later, p.auc, p.log_loss) for p in report.curve],
-        notes=[*feedback.notes, *report.notes, *policy.notes, *_cautions(gate, policy)],
+        learning=[(*point,) for point in report.curve],
+        notes=list(
+            dict.fromkeys((*feedback.notes, *report.notes, *policy.notes, *_cautions(gate, policy)))
+        ),
     )
 
 
@@ -213,64 +214,20 @@ def _cautions(gate: GateResult, policy: PolicyResult) -> Iterator[str]:
 
 
 def status_lines(
-    feedback: Feedback, report: "GateReport", promotions: Mapping[str, str]
+    feedback: Feedback, report: "GateReport", promotions: Sequence[str]
 ) -> Iterator[str]:
-    """Where person and model agree, and what more answers would buy."""
+    """What was answered and where, where person and model agree, what more answers would buy."""
+    from models.feedback import status
+
     files = ", ".join(map(str, feedback.files))
     yield f"{report.answers} answers of y or n, {report.yes} y, in {files}"
     for name, n, yes in sources(report.table):
         yield f"  {name}: {n} answers, {yes} y"
+    if feedback.comparisons:
+        yield f"  comparisons of reviews: {len(feedback.comparisons)}"
     asked, alike = feedback.repeats
     if asked:
         yield f"  repeated questions of reviews: {alike} of {asked} answered alike"
-    if report.card is None:
-        yield f"no gate: {report.why}"
-    else:
-        yield from _gate_lines(report, report.card)
-        yield from _agreement_lines(report.table)
-        yield from _more_lines(report)
-    for folder, line in promotions.items():
-        yield f"{folder}: {line}"
-    yield from (f"note: {note}" for note in (*feedback.notes, *report.notes))
-
-
-def _gate_lines(report: "GateReport", card: GateCard) -> Iterator[str]:
-    foretold = report.foretold
-    known = f"AUC {foretold.auc:.2f}" if foretold.auc == foretold.auc else "no AUC yet"
-    yield (
-        f"fit: {card.acceptance.kind}, {len(foretold)} answers foretold before they were given, "
-        f"{known}; threshold {card.tau:g}"
-    )
-    yield f"gate: {card.mode}" + (f" ({card.why})" if card.why else "")
-
-
-def _agreement_lines(table: "pd.DataFrame") -> Iterator[str]:
-    """Share of y by time of day and by volatility, thirds of what was asked."""
-    said = table[table["response"].isin([Answer.YES.value, Answer.NO.value])]
-    yes = (said["response"] == Answer.YES.value).to_numpy(bool)
-    minutes = FULL_DAY_MINUTES * said["feature_minutes_since_open"].to_numpy(float)
-    iv = 100 * said["feature_atm_iv"].to_numpy(float)
-    yield "you said y to"
-    for name, values, unit in (("time", minutes, "min"), ("volatility", iv, "%")):
-        cuts = np.unique(np.quantile(values, [0, 1 / 3, 2 / 3, 1]))
-        for low, high in pairwise(cuts.tolist()):
-            inside = (values >= low) & ((values < high) | (high == cuts[-1]))
-            yield (
-                f"  {int(yes[inside].sum())} of {int(inside.sum())} at {name} "
-                f"{low:.0f} to {high:.0f} {unit}"
-            )
-
-
-def _more_lines(report: "GateReport") -> Iterator[str]:
-    """The learning curve in words."""
-    if not report.curve:
-        yield "what more answers would buy is known from 20 answers on"
-        return
-    yield "what the first answers alone foretold of all later ones"
-    for point in report.curve:
-        yield f"  {point.answers} answers: AUC {point.auc:.2f}, log-loss {point.log_loss:.2f}"
-    first, last = report.curve[0], report.curve[-1]
-    if len(report.curve) > 1 and last.auc == last.auc and first.auc == first.auc:
-        gained = last.auc - first.auc
-        more = "more answers still help" if gained > 0.02 else "more answers change little"
-        yield f"  from {first.answers} to {last.answers} answers {gained:+.2f} AUC: {more}"
+    yield from status.status_lines(report)
+    yield from promotions
+    yield from (f"note: {note}" for note in feedback.notes)

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 from commands.screen import progress, say
+from commands.task_progress import task_progress
 from commands.workers import open_workers
 from errors import SettingError
 from feeds.source import ChainSource
@@ -32,27 +33,32 @@ def search_settings(
     """
     if arguments.search < 1:
         raise SettingError(f"--search {arguments.search}: at least one configuration must be tried")
-    arrays = _without_held_out(source, settings)
     training = settings.training
     shorter = training.model_copy(update={"steps": max(1, training.steps // STEPS_SHARE)})
-    folds = expanding_folds(len(arrays), SEARCH_FOLDS)
-    store = TaskStore(folder / "tasks", context_of(arrays, settings))
-    say(
-        f"search: {arguments.search} configurations x {SEARCH_FOLDS} folds x {SEARCH_SEEDS} seeds, "
-        f"{shorter.steps:,} steps each; after a stop, go on with --out {folder}"
-    )
-    with (
-        open_workers(arguments, folder) as workers,
-        progress("search", arguments.search) as advance,
-    ):
+    with open_workers(arguments, folder) as workers:
+        arrays = _without_held_out(source, settings)
+        folds = expanding_folds(len(arrays), SEARCH_FOLDS)
+        store = TaskStore(folder / "tasks", context_of(arrays, settings))
+        say(
+            f"search: {arguments.search} configurations x {SEARCH_FOLDS} folds x {SEARCH_SEEDS} "
+            f"seeds, {shorter.steps:,} steps each; after a stop, go on with --out {folder}"
+        )
 
         def tried(proposal: Proposal) -> None:
             _record(proposal, arrays, settings, arguments.name)
-            advance()
 
-        best, *others = search(
-            arrays, shorter, folds, arguments.search, settings.seed, workers, store, tried
-        )
+        with task_progress("search", arguments.search * SEARCH_FOLDS * SEARCH_SEEDS) as step:
+            best, *others = search(
+                arrays,
+                shorter,
+                folds,
+                arguments.search,
+                settings.seed,
+                workers,
+                store,
+                tried,
+                lambda task, was_kept: step(1, was_kept),
+            )
     _write(folder, [best, *others])
     first = next(each for each in (best, *others) if each.number == 0)
     say(

@@ -44,7 +44,8 @@ def _start_lines(opened: OpenDesk, chosen: ChosenPolicy) -> Iterator[tuple[str, 
         ),
     )
     exits = "by the approved plan" if live.exits == "plan" else "asked for as well"
-    yield "exits", f"{exits}; time exit {r.time_exit_minutes:g} minutes before the close"
+    at = f"time exit {r.time_exit_minutes:g} minutes before the close"
+    yield "exits", f"{exits}; {'NO time exit: held to expiry' if r.hold_to_expiry else at}"
     yield "stop", _stop_words(settings)
     gate = opened.gate
     if gate is not None:

@@ -18,8 +18,8 @@ from starlette.types import Receive, Scope, Send
 
 from brokers.words import understand
 from dashboard.access import COOKIE_SECONDS, LINK_SECONDS, Keys, Once
-from dashboard.gate import ENTRANCE, Address, TooLong
-from dashboard.hub import MOST_STREAMS, Hub
+from dashboard.gate import BROWSER, ENTRANCE, Address, TooLong
+from dashboard.hub import MOST_OF_ONE, MOST_STREAMS, Hub
 from dashboard.questions import Questions
 from desk.context import Context
 from errors import UserError
@@ -81,7 +81,7 @@ class Page:
             routes=[
                 Route("/", self._front),
                 Route(ENTRANCE, self._enter),
-                Route("/events", _Events(self._hub)),
+                Route("/events", _Events(self._hub), methods=["GET"]),
                 Route("/static/{name}", self._static),
                 Route("/answer", self._answer, methods=["POST"]),
                 Route("/instruct", self._instruct, methods=["POST"]),
@@ -109,6 +109,9 @@ class Page:
         )
 
     async def _enter(self, request: Request) -> Response:
+        """A link becomes a cookie; HEAD, as of a program that looks at links, uses none up."""
+        if request.method == "HEAD":
+            return Response()
         cookie, why = self._keys.enter(request.query_params.get("token", ""))
         if not cookie:
             return self._html("closed.html", 403, why=why)
@@ -181,10 +184,16 @@ class _Events:
         self._hub = hub
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Follow the hub, unless too many do."""
-        if self._hub.followers >= MOST_STREAMS:
-            raise Refused(503, f"{MOST_STREAMS} pages are open already: close one")
-        await self._hub.serve(scope, receive, send)
+        """Follow the hub, unless too many do; HEAD says whether one could."""
+        browser = scope[BROWSER]
+        if self._hub.is_full(browser):
+            raise Refused(
+                503, f"{MOST_OF_ONE} pages in this browser, or {MOST_STREAMS} in all: close one"
+            )
+        if scope["method"] == "HEAD":  # a page asks why it was refused
+            await Response(media_type="text/event-stream")(scope, receive, send)
+        else:
+            await self._hub.serve(browser, receive, send)
 
 
 def _instruction(words: str) -> Instruction:

@@ -6,7 +6,7 @@ from typing import Any
 from brokers.prompt import suggestion_text
 from dashboard.figures import FLAT, MOVES, BookGreeks, ChainFigures, at_expiry
 from dashboard.questions import Ended, Shown
-from dashboard.words import contract_words, finite
+from dashboard.words import contract_words, finite, moment
 from desk.context import Context
 from desk.markets.market import Mask
 from vocabulary import FEATURES, Action, DeskStatus, Suggestion
@@ -44,6 +44,7 @@ def open_card(
         "wants": _probabilities(suggestion),
         "moves": _moves(suggestion, real, raw, figures, context.mask),
         "greeks": _greeks(suggestion, real, raw, figures),
+        "bar": None if figures is None else moment(figures.snapshot.ts, context.mask),
     }
 
 

@@ -13,6 +13,7 @@ import uvicorn
 
 from dashboard.access import Keys, Rates
 from dashboard.application import CHANNEL, Page
+from dashboard.door import AT_ONCE, Door
 from dashboard.gate import ENTRANCE, Address, Gate, is_loopback
 from dashboard.hub import Hub
 from dashboard.questions import Questions
@@ -26,7 +27,6 @@ STRANGERS = (20.0, 60.0)
 FRIENDS = (50.0, 200.0)
 """Requests a second and burst: of an address without a cookie, and of each cookie."""
 
-MOST_CONNECTIONS = 200
 CLOSE_SECONDS = 5.0
 
 
@@ -66,8 +66,8 @@ class WebChannel:
         """
         live = self._context.settings.live
         context = _tls(live)
-        self._socket = _bound(live)
-        port = int(self._socket.getsockname()[1])
+        self._door = _bound(live)
+        port = int(self._door.getsockname()[1])
         self.address = Address(live.web_host, port, context is not None, live.web_names)
         self._server = self._made(live)
         self._thread.start()
@@ -112,7 +112,12 @@ class WebChannel:
             self._context, self._questions, self._keys, self._hub, self.address, self._entered
         )
         gate = Gate(
-            page.application(), self.address, self._keys, Rates(*STRANGERS), Rates(*FRIENDS)
+            page.application(),
+            self.address,
+            self._keys,
+            Rates(*STRANGERS),
+            Rates(*FRIENDS),
+            self._door.welcome,
         )
         return uvicorn.Server(
             uvicorn.Config(
@@ -126,7 +131,7 @@ class WebChannel:
                 server_header=False,
                 date_header=False,
                 proxy_headers=False,
-                limit_concurrency=MOST_CONNECTIONS,
+                backlog=AT_ONCE,
                 timeout_graceful_shutdown=1,
                 ssl_certfile=live.web_certificate if self.address.is_secure else None,
                 ssl_keyfile=live.web_key if self.address.is_secure else None,
@@ -145,7 +150,7 @@ class WebChannel:
         assert self._server is not None
         self._hub.open()
         self._ready.set()
-        await self._server.serve([self._socket])
+        await self._server.serve([self._door])
         for connection in list(self._server.server_state.connections):
             connection.transport.abort()  # a TLS peer that never says goodbye
         await asyncio.sleep(0)
@@ -186,13 +191,12 @@ def _tls(live: LiveSettings) -> ssl.SSLContext | None:
     return context
 
 
-def _bound(live: LiveSettings) -> socket.socket:
-    family = socket.AF_INET6 if ":" in live.web_host else socket.AF_INET
-    listening = socket.socket(family, socket.SOCK_STREAM)
+def _bound(live: LiveSettings) -> Door:
+    listening = Door(socket.AF_INET6 if ":" in live.web_host else socket.AF_INET)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind((live.web_host, live.web_port))
-        listening.listen(128)
+        listening.listen()
     except OSError as error:
         listening.close()
         raise SettingError(

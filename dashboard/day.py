@@ -108,7 +108,7 @@ def _mark(past: PastFill, place: DayPlace) -> dict[str, Any]:
 def _fill_words(past: PastFill, place: DayPlace) -> str:
     fill = past.fill
     verb = "bought" if fill.side > 0 else "sold"
-    why = "" if past.exit_reason is None else f" ({past.exit_reason})"
+    why = "" if past.exit_reason is None else f" ({str(past.exit_reason).replace('_', ' ')})"
     return f"{verb} {fill.quantity} {place.contract(fill.contract)} at {fill.price:.2f}{why}"
 
 

@@ -50,7 +50,7 @@ def now_frame(
         raw: the desk's state, unmasked.
         context: of the desk.
         shown, ended: the open question, and the one that ended last.
-        silent: wall seconds since the desk told anything.
+        silent: wall seconds since the desk told anything; `told` in the frame is that moment.
         browsers: pages that are open.
     """
     mask = context.mask
@@ -59,7 +59,7 @@ def now_frame(
     bar = last_snapshot(context)
     age = None if bar is None else finite(max(0.0, (now - bar.ts) / 1e9), 1)
     return {
-        "sent": time.time(),
+        "told": round(time.time() - silent, 4),
         "silent": round(silent, 2),
         "over": bar is not None and bar.ts >= context.market.session.close_ns,
         "time": moment(now, mask),
@@ -74,6 +74,7 @@ def now_frame(
         "iv": finite(status.atm_iv),
         "day_pnl": finite(status.day_pnl, 2),
         "loss_left": finite(status.loss_left, 2),
+        "wait_left": finite(context.status.wait_left, 2),
         "position": _position(raw, status, context),
         "orders": [_order(line) for line in status.orders],
         "question": _question(raw.question, shown, context),

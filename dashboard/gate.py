@@ -4,9 +4,11 @@ Host is checked against DNS rebinding, Origin and Sec-Fetch-Site against request
 Refusals say why in one line, and tell nothing of the desk.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from http.cookies import CookieError, SimpleCookie
 from ipaddress import ip_address
+from typing import Any
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import PlainTextResponse
@@ -16,6 +18,9 @@ from dashboard.access import Keys, Rates
 
 BODY_BYTES = 4096
 """The longest body anybody has a reason to send."""
+
+BROWSER = "zdte.browser"
+"""Where the scope has the cookie of a browser that is known."""
 
 ENTRANCE = "/enter"
 OPEN_PATHS = (ENTRANCE, "/static/page.css")
@@ -83,11 +88,18 @@ class Gate:
     """ASGI middleware; everything that passes it may be answered."""
 
     def __init__(
-        self, application: ASGIApp, address: Address, keys: Keys, strangers: Rates, friends: Rates
+        self,
+        application: ASGIApp,
+        address: Address,
+        keys: Keys,
+        strangers: Rates,
+        friends: Rates,
+        welcome: Callable[[Any], None],
     ) -> None:
-        """`strangers` limits addresses without a cookie, `friends` each cookie."""
+        """`strangers` limits addresses without a cookie, `friends` each cookie; `welcome` is told
+        the peer of a request with a known cookie."""
         self._application, self._address, self._keys = application, address, keys
-        self._strangers, self._friends = strangers, friends
+        self._strangers, self._friends, self._welcome = strangers, friends, welcome
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or refuse it."""
@@ -96,12 +108,15 @@ class Gate:
         headers = Headers(scope=scope)
         cookie = _cookie(headers, self._address.cookie)
         is_known = bool(cookie) and self._keys.knows(cookie)
+        if is_known:
+            self._welcome(scope.get("client"))
         status, why = self._refusal(scope, headers, cookie if is_known else "")
         if status:
             strict = _strict(send)
             await PlainTextResponse(f"{why}\n", status)(scope, receive, strict)
             return
-        await self._application(scope, _limited(receive), _strict(send))
+        known = {**scope, BROWSER: cookie if is_known else ""}
+        await self._application(known, _limited(receive), _strict(send))
 
     def _refusal(self, scope: Scope, headers: Headers, cookie: str) -> tuple[int, str]:
         """Status and reason; 0 for none. The cheapest questions come first."""

@@ -9,10 +9,14 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
-from starlette.types import Receive, Scope, Send
+from starlette.types import Receive, Send
 
 MOST_STREAMS = 24
 """Pages that may be open at a time."""
+
+MOST_OF_ONE = 4
+"""Pages of one browser: it keeps six connections to a server at most, over all its pages, and an
+answer needs one that is free."""
 
 END = "end"
 """The topic that says that no more comes."""
@@ -25,7 +29,7 @@ class Hub:
         """Nobody follows; there is no topic."""
         self._loop: asyncio.AbstractEventLoop | None = None
         self._topics: dict[str, tuple[int, bytes]] = {}
-        self._followers: set[asyncio.Event] = set()
+        self._followers: dict[asyncio.Event, str] = {}
         self._version = 0
         self._ended = False
 
@@ -33,6 +37,11 @@ class Hub:
     def followers(self) -> int:
         """Pages that are open; from any thread."""
         return len(self._followers)
+
+    def is_full(self, browser: str) -> bool:
+        """Whether no further page of this browser may follow; in the server's thread."""
+        own = list(self._followers.values()).count(browser)
+        return len(self._followers) >= MOST_STREAMS or own >= MOST_OF_ONE
 
     def open(self) -> None:
         """In the server's thread, before the first request."""
@@ -58,18 +67,18 @@ class Hub:
         for follower in self._followers:
             follower.set()
 
-    async def serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def serve(self, browser: str, receive: Receive, send: Send) -> None:
         """An ASGI answer: server-sent events until the browser or the desk goes."""
         changed = asyncio.Event()
         if not self._followers:
             self._topics.clear()  # what nobody followed is old
-        self._followers.add(changed)
+        self._followers[changed] = browser
         gone = asyncio.create_task(_gone(receive, changed))
         try:
             await send(_start())
             await self._follow(changed, gone, send)
         finally:
-            self._followers.discard(changed)
+            self._followers.pop(changed, None)
             gone.cancel()
 
     async def _follow(self, changed: asyncio.Event, gone: "asyncio.Task[None]", send: Send) -> None:

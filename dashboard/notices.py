@@ -61,7 +61,7 @@ class Notices:
         """Tell a new question; changed terms of it are on the screen."""
         if suggestion.id != self._seen:
             self._seen = suggestion.id
-            self._put(Notice(_title(suggestion), self._body(suggestion)))
+            self._put(Notice(f"{_title(suggestion)}?", self._body(suggestion)))
 
     def answer(self, suggestion: Suggestion) -> Decision | None:
         """None is ever given here: the others are waited for."""
@@ -115,7 +115,7 @@ def _title(suggestion: Suggestion) -> str:
     verb = "SELL" if suggestion.side < 0 else "BUY"
     contract = suggestion.contract
     terms = f"{contract.underlying} {contract.strike:g} {contract.right.name}"
-    return f"{verb} {suggestion.quantity} {terms}?"
+    return f"{verb} {suggestion.quantity} {terms}"
 
 
 def _sender(context: Context) -> Any:

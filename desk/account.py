@@ -20,7 +20,9 @@ from desk.locks import ProcessLock, lock_account
 from desk.markets import LiveMarket, Mask
 from desk.markets.recorded import RecordedMarket
 from desk.markets.simulated import PlayedMarket
+from desk.settling import settle_earlier
 from errors import AccountRefusedError, GatewayUnreachableError
+from feeds.sessions import to_new_york
 from settings import IBSettings, Settings
 from vocabulary import NEVER_ASKED, Clock, DeskMemory, ExitReason, JournalRecord
 
@@ -29,6 +31,9 @@ REHEARSAL_ACCOUNT = "DU0000001"
 """Of the stand-in for IB Gateway that a rehearsal starts itself."""
 
 GATEWAY_STATE = "gateway.json"
+EXPIRY_SECONDS = 3600.0
+"""A real account lists an expired option until its night's work; so long after the close here."""
+
 LISTEN_SECONDS = 3.0
 CONNECT_SECONDS = 20.0
 DIED = "it had not filled and died with the desk"
@@ -118,6 +123,7 @@ class RehearsalAccount:
             accounts=(REHEARSAL_ACCOUNT,),
             state=place.folder / GATEWAY_STATE,
             fees=place.settings.fills,
+            expiry_seconds=EXPIRY_SECONDS,
         )
         place.stack.enter_context(gateway)
         address = {"host": "127.0.0.1", "port": gateway.port}
@@ -198,7 +204,17 @@ def _recovered(link: IBLink, place: Place) -> Made:
     recovery = broker.recover()
     memory = place.journal.memory()  # missed executions are in there by now
     known = memory if place.journal.resumed or memory.fills else None
-    return Made(broker, known, (*recovery.sentences, *_remembered(memory, place.market.mask)))
+    settled = settled_earlier(place.journal, link.account, broker, place.clock.market_now())
+    found = (*recovery.sentences, *settled, *_remembered(memory, place.market.mask))
+    return Made(broker, known, found)
+
+
+def settled_earlier(journal: Journal, account: str, broker: IBBroker, now: int) -> tuple[str, ...]:
+    """Settle what earlier sessions of the account left open, at market time `now`; sentences."""
+    if broker.books is None:
+        return ()
+    today = to_new_york(now).date()
+    return tuple(settle_earlier(journal, account, broker.books, today))
 
 
 def _working_exit(journal: Journal, settings: Settings) -> tuple[ExitReason | None, int | None]:

@@ -11,6 +11,7 @@ from brokers.journal.reader import JournalReader
 from desk.drift import DriftReport, drift_of
 from desk.journaled import JournaledSession
 from desk.journaled_session import read_session
+from desk.legs import closing_equity
 from desk.outcomes import outcomes_of, real_trips
 from desk.recordings import recording_of
 from errors import DataError, JournalError
@@ -79,12 +80,14 @@ def _day_record(
     bars, trips = session.bars, real_trips(session.fills, str(row["model"]))
     if bars.empty:
         raise JournalError("the session has no bar: there is nothing to write down")
-    equity = bars["cash"] + bars["position_value"]
+    last = bars.iloc[-1]
     values = {
         "session_date": row["session_date"],
         "mode": row["mode"],
         "opening_equity": session.opening_cash,
-        "closing_equity": float(equity.iloc[-1]),
+        "closing_equity": closing_equity(
+            int(last["ts"]), float(last["cash"]), float(last["position_value"]), session.fills
+        ),
         "realised_pnl": sum(trip.net_pnl for trip in trips),
         "fees": sum(trip.fees for trip in trips),
         "suggestions": len(session.suggestions),

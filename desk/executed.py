@@ -20,7 +20,7 @@ from desk.legs import fill_words
 from feeds.chain import ChainDay
 from feeds.contract import MULTIPLIER
 from settings import FillSettings
-from vocabulary import PastFill
+from vocabulary import ExitReason, PastFill
 
 
 class ExecutedBroker(ChainBroker):
@@ -107,6 +107,8 @@ def until(now: Instant, bars: np.ndarray[Any, np.dtype[np.int64]]) -> int:
 def slippage(day: ChainDay, executions: Sequence[PastFill]) -> Iterator[Difference]:
     """What each fill brought more than the recorded bid or ask of the bar before it, in dollars."""
     for past in executions:
+        if past.exit_reason is ExitReason.SETTLEMENT:
+            continue  # nobody traded: the contract was worth what it was
         fill, row = past.fill, int(np.searchsorted(day.ts, past.fill.ts, side="right")) - 1
         k = day.strike_index.get(fill.contract.strike_thousandths)
         if k is None or row < 0:

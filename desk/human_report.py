@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from desk import human
@@ -69,8 +70,23 @@ def _answers(table: pd.DataFrame) -> Iterator[str]:
 
 def _delay(table: pd.DataFrame) -> str:
     yes = table[table["response"] == Answer.YES.value]
-    cents, dollars = human.mean_of(yes["delay_cents"]), human.mean_of(yes["delay_dollars"])
+    cents, dollars = plain_mean(yes["delay_cents"]), plain_mean(yes["delay_dollars"])
     return text.delay(cents, dollars, float(yes["seconds"].median()))
+
+
+def plain_mean(values: npt.ArrayLike) -> human.Mean:
+    """`desk.human.mean_of` without an interval, where none is told: it is the slow part."""
+    figures = np.asarray(values, float)
+    known = figures[np.isfinite(figures)]
+    mean = float(known.mean()) if known.size else float("nan")
+    return human.Mean(known.size, mean, float(known.sum()))
+
+
+def risks_as_they_rise(bands: Sequence[human.Agreement]) -> list[human.Agreement]:
+    """Risk bands in their order: "risk below 0.3", "risk 0.3 to 0.6", "risk from 0.6"."""
+    return sorted(
+        bands, key=lambda one: 0 if "below" in one.name else 2 if "from" in one.name else 1
+    )
 
 
 def _rivals(table: pd.DataFrame, played: Mapping[str, Mapping[str, float]]) -> Iterator[str]:
@@ -92,7 +108,8 @@ def _agreement(table: pd.DataFrame, limits: RuleSettings) -> Iterator[str]:
     if hours:
         yield ""
         yield "yes of those answered y or n"
-        yield from (text.share_line(one.name, one.yes, one.answers) for one in (*hours, *bands))
+        shares = (*hours, *risks_as_they_rise(bands))
+        yield from (text.share_line(one.name, one.yes, one.answers) for one in shares)
 
 
 def _reasons(table: pd.DataFrame) -> Iterator[str]:

@@ -39,6 +39,16 @@ def cash_of(fill: Fill) -> float:
     return -fill.side * fill.price * fill.quantity * MULTIPLIER - fee
 
 
+def closing_equity(ts: int, cash: float, worth: float, fills: Sequence[PastFill]) -> float:
+    """Dollars of a session: as at its last bar `ts`, and what was filled or settled after it.
+
+    `cash` and `worth` (of the open position) are those of that bar, `fills` the session's.
+    """
+    later = [past.fill for past in fills if past.fill.ts > ts]
+    is_open = sum(past.fill.side * past.fill.quantity for past in fills) != 0
+    return cash + (worth if is_open or not later else 0.0) + sum(map(cash_of, later))
+
+
 def legs(fills: Sequence[PastFill]) -> dict[str, Leg]:
     """Fills by what they belong to: an entry by its suggestion, an exit to the entry before it."""
     found: dict[str, Leg] = {}

@@ -1,50 +1,32 @@
-"""From a call to a desk that is ready to run: market, journal, account, person, in that order.
+"""From a call to a desk that is ready to run: account, market, journal, person, in that order.
 
 What an earlier process of the same session left in the journal decides where the market goes on and
 what the broker holds; nothing is traded before journal and account agree.
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
-from brokers.channels import Channels
-from brokers.journal.bookkeeper import Bookkeeper
 from brokers.journal.journal import Journal
-from brokers.journal.reader import JournalReader
 from brokers.journal.session import SessionFacts
 from desk.account import Account, Made, Place, RehearsalAccount, SimulatedAccount, open_ib_account
-from desk.bar_rows import refilled
-from desk.blind import BlindApprover
+from desk.assembling import Assembly, Materials
 from desk.calls import REAL_MODES, LiveCall, Suggester
 from desk.clock import DeskClock
-from desk.context import Channel, Context
-from desk.explaining import Explanation
-from desk.gated import GateApprover
-from desk.guards import Guards
 from desk.heartbeat import Heartbeat, start_watchdog
-from desk.instructions import Inbox
 from desk.markets import LiveMarket, mock_market, replay_market, theta_market
-from desk.markets.market import Mask
 from desk.open_session import OpenDesk
-from desk.person import Person, given_before, open_person
 from desk.real_money import before_real_money
-from desk.reporting import Reporting
-from desk.safety import Latches
-from desk.session import DeskParts, LiveDesk
-from desk.status import StatusBoard
-from desk.telling import Teller
 from desk.which_session import journal_path, left_open, session_facts
 from errors import SettingError
 from feeds.sessions import to_new_york
 from feeds.theta.market_time import MarketTime, market_time
 from settings import Settings
-from strategies.events import read_events
-from strategies.recorder import RunRecorder
-from vocabulary import Approver, DeskMemory, DeskStatus
+from vocabulary import DeskMemory
 
 HEARTBEAT = "heartbeat.json"
 
@@ -77,6 +59,7 @@ class _Opening:
         self.say, self.stack = say, stack
         self.market: LiveMarket | None = None
         self.start_ts = 0
+        self.left_open_id: str | None = None
         self.theta: MarketTime | None = None
         self.clock = DeskClock(self.now)
 
@@ -98,18 +81,21 @@ class _Opening:
         account = self._account(theta)
         mode = _mode(self.call, account, theta)
         if mode == "live":
-            self.settings = before_real_money(self.settings, account.name, self.suggester)
+            self.settings = before_real_money(
+                self.settings, account.name, self.suggester, self.call
+            )
         facts, memory = self._session(account, mode, theta)
         folder = Path(facts.run_folder)
         market = self.market = self.stack.enter_context(self._market(facts, memory))
         path = journal_path(self.settings, mode)
         journal = self.stack.enter_context(Journal(path, durable=mode in REAL_MODES))
+        self._check_unchanged(path, facts)
         session_id = journal.open_session(facts, self.now())
         made = account.broker(
             Place(market, journal, self.clock, self.settings, folder, self.stack, self.wake)
         )
-        heartbeat = Heartbeat(folder / HEARTBEAT)
-        desk, person = self._assembled(market, journal, facts, made, heartbeat)
+        assembly = self._assembly(market, journal, facts, made)
+        desk, heartbeat = assembly.desk(), assembly.heartbeat
         if self.settings.live.watchdog:
             live = self.settings.live
             start_watchdog(heartbeat.path, live.watchdog_seconds, live.alarm, path)
@@ -124,9 +110,29 @@ class _Opening:
             folder=folder,
             resumed=journal.resumed,
             found=made.found,
-            person=person,
+            person=assembly.person,
             heartbeat=heartbeat,
             gate=self.suggester.gate,
+        )
+
+    def _assembly(
+        self, market: LiveMarket, journal: Journal, facts: SessionFacts, made: Made
+    ) -> Assembly:
+        return Assembly(
+            Materials(
+                call=self.call,
+                settings=self.settings,
+                suggester=self.suggester,
+                market=market,
+                journal=journal,
+                facts=facts,
+                made=made,
+                heartbeat=Heartbeat(Path(facts.run_folder) / HEARTBEAT),
+                clock=self.clock,
+                wake=self.wake,
+                plain=self.say,
+                stack=self.stack,
+            )
         )
 
     def _account(self, theta: MarketTime | None) -> Account:
@@ -149,12 +155,19 @@ class _Opening:
         today = to_new_york(theta.now()).date() if theta is not None else date.min
         facts = session_facts(self.call, self.settings, self.suggester, mode, account.name, today)
         row, memory = left_open(journal_path(self.settings, mode), facts)
+        self.left_open_id = None if row is None else row["id"]
         kept = row["run_folder"] if row is not None else ""
         folder = Path(kept) if kept else self.call.new_folder(facts.model)
         folder.mkdir(parents=True, exist_ok=True)
         self.stack.callback(_remove_if_empty, folder)
         self.start_ts = memory.last_ts or 0 if memory is not None else 0
         return replace(facts, run_folder=str(folder)), memory
+
+    def _check_unchanged(self, path: Path, facts: SessionFacts) -> None:
+        """What was read before the journal was ours: another desk may have ended it since."""
+        row, _ = left_open(path, facts)
+        if (None if row is None else row["id"]) != self.left_open_id:
+            raise SettingError("another desk has just begun or ended this session: call again")
 
     def _market(self, facts: SessionFacts, memory: DeskMemory | None) -> LiveMarket:
         call, settings, folder = self.call, self.settings, Path(facts.run_folder)
@@ -166,108 +179,6 @@ class _Opening:
             return mock_market(settings, day, speed, start, folder=folder)
         return replay_market(settings, day, speed, start, call.blind, folder=folder)
 
-    def _assembled(
-        self,
-        market: LiveMarket,
-        journal: Journal,
-        facts: SessionFacts,
-        made: Made,
-        heartbeat: Heartbeat,
-    ) -> tuple[LiveDesk, Person]:
-        settings, clock = self.settings, self.clock
-        path = settings.rules.events
-        events = [] if path is None else read_events(path)
-        inbox = Inbox(self.wake)
-        board = StatusBoard(DeskStatus(mode=facts.mode, account=facts.account, model=facts.model))
-        bookkeeper = Bookkeeper(
-            journal,
-            facts,
-            clock.market_now,
-            quote=market.board.latest,
-            model_schema=self.suggester.schema,
-        )
-        latches = Latches(bookkeeper.record, clock.market_now)
-        if made.memory is not None:
-            latches.restore(made.memory)
-        stop: list[LiveDesk] = []
-        explain = Explanation(settings, events)
-        person = open_person(
-            self.call.answers,
-            scripted=self.call.person,
-            journal=journal.path,
-            given=given_before(journal.path, str(journal.session_id)),
-            status=board,
-            inbox=inbox,
-            wake=self.wake,
-            quit=lambda: stop[0].stop("stopped by the person"),
-            mask=market.mask,
-            explain=explain,
-            plain=self.say,
-            stack=self.stack,
-        )
-        say = _teller(board, person, clock)
-        channels = self._channels(
-            Context(
-                status=board,
-                inbox=inbox,
-                wake=self.wake,
-                market=market,
-                journal=journal.path,
-                session_id=str(journal.session_id),
-                mask=market.mask,
-                settings=settings,
-                clock=clock,
-                explain=explain,
-                say=person.say,
-            )
-        )
-        asked: Approver = Channels([person.approver, *_shown(channels, market.mask)], say)
-        gate = self.suggester.gate
-        if gate is not None:
-            gated = GateApprover(
-                asked, gate.without_probes() if facts.mode == "live" else gate, say
-            )
-            bookkeeper.gate, explain.gate, asked = gated.columns, gated.explanation, gated
-        guards = Guards(market, settings, clock, inbox, say, person.timed)
-        desk = LiveDesk(
-            DeskParts(
-                mode=facts.mode,
-                market=market,
-                inner=made.broker,
-                bookkeeper=bookkeeper,
-                policy=self.suggester.policy,
-                events=events,
-                approver=asked,
-                person=lambda: person.needs_time() or any(one.needs_time for one in channels),
-                settings=settings,
-                clock=clock,
-                latches=latches,
-                inbox=inbox,
-                guards=guards,
-                reporting=Reporting(market, made.broker, board, heartbeat, clock),
-                teller=Teller(say, market.mask),
-                say=say,
-                memory=made.memory,
-                recorder=self._recorder(journal) if made.memory is not None else None,
-            )
-        )
-        stop.append(desk)
-        return desk, person
-
-    def _channels(self, context: Context) -> list[Channel]:
-        """The further channels that were asked for, open."""
-        channels = [make(context) for make in self.call.channels]
-        for channel in channels:
-            self.stack.callback(channel.close)
-            channel.start()
-        return channels
-
-    def _recorder(self, journal: Journal) -> RunRecorder:
-        """The bars of the process before."""
-        with JournalReader(journal.path) as reader:
-            bars = reader.table("bars", [str(journal.session_id)])
-        return refilled(self.suggester.policy.actions, bars)
-
 
 def _mode(call: LiveCall, account: Account, theta: MarketTime | None) -> str:
     if call.rehearse:
@@ -275,19 +186,6 @@ def _mode(call: LiveCall, account: Account, theta: MarketTime | None) -> str:
     if theta is None:
         return call.kind
     return "mock" if theta.is_simulated else account.mode
-
-
-def _shown(channels: Sequence[Channel], mask: Mask) -> list[Approver]:
-    """The channels as approvers that see what the mask leaves."""
-    return [BlindApprover(one, mask) if mask.hides else one for one in channels]
-
-
-def _teller(board: StatusBoard, person: Person, clock: DeskClock) -> Callable[[str], None]:
-    def say(text: str) -> None:
-        board.message(clock.market_now(), text)
-        person.say(text)
-
-    return say
 
 
 def _remove_if_empty(folder: Path) -> None:

@@ -67,8 +67,16 @@ def proposals(table: pd.DataFrame, rules: RuleSettings, folder: Path) -> list[Pr
     for reason, make in _MAKERS.items():
         theirs = no[no["reason_code"] == reason]
         if len(theirs) >= FEWEST:
-            found += make(theirs, yes, rules, folder)
+            useful = [one for one in make(theirs, yes, rules, folder) if _tells_apart(one)]
+            found += useful or _nothing(theirs, yes, rules, folder)
     return found
+
+
+def _tells_apart(proposal: Proposal) -> bool:
+    """Whether it spares a larger share of the noes than it costs of the yeses."""
+    if not proposal.rules:
+        return True
+    return proposal.spared * max(proposal.yeses, 1) > proposal.cost * proposal.of
 
 
 def widened_events(path: Path, target: Path, minutes: float = EVENT_MINUTES) -> None:
@@ -182,7 +190,7 @@ def _risk(
 def _nothing(
     no: pd.DataFrame, yes: pd.DataFrame, rules: RuleSettings, folder: Path
 ) -> Iterator[Proposal]:
-    words = "no setting expresses this reason: it stays with the gate"
+    words = "no setting tells these n from your y: it stays with the gate"
     yield Proposal(str(no["reason_code"].iloc[0]), words, {}, "", 0, len(no), 0, len(yes))
 
 

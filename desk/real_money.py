@@ -3,7 +3,7 @@
 import sys
 
 from brokers.journal.reader import JournalReader
-from desk.calls import RUNS, Suggester
+from desk.calls import RUNS, LiveCall, Suggester
 from desk.live_gate import (
     DeskRecord,
     Model,
@@ -17,7 +17,9 @@ from errors import AccountRefusedError
 from settings import Settings
 
 
-def before_real_money(settings: Settings, account: str, suggester: Suggester) -> Settings:
+def before_real_money(
+    settings: Settings, account: str, suggester: Suggester, call: LiveCall
+) -> Settings:
     """The settings under which a live account may be traded: capped in its first sessions.
 
     Asks for the sentence at the terminal. Raises `AccountRefusedError` with every reason against.
@@ -27,6 +29,8 @@ def before_real_money(settings: Settings, account: str, suggester: Suggester) ->
     reasons = may_trade_live(settings, record, RUNS, model)
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         reasons.append("real money needs a person at a terminal")
+    if call.answers is not None or call.person is not None:
+        reasons.append("a person answers about real money, and no file: leave --answers out")
     if reasons:
         raise AccountRefusedError(f"{account} is not traded: {'; '.join(reasons)}")
     typed = input(f"Real money. Type: {sentence(account)}\n> ")

@@ -77,6 +77,7 @@ class Reporting:
             "stop_price": strategy.stop_price,
             "day_pnl": strategy.equity - strategy.opening,
             "loss_left": strategy.loss_left,
+            "wait_left": strategy.wait_left(self._clock.market_now()),
         }
 
     def message(self, text: str) -> None:

@@ -16,6 +16,7 @@ from brokers.journal.records import decision_record, suggestion_record
 from brokers.journal.session import SessionFacts
 from desk.outcomes import outcomes_of
 from desk.review_windows import Scene
+from errors import DataError
 from settings import Settings
 from vocabulary import Answer, Decision, JournalRecord, Policy, Suggestion
 
@@ -103,19 +104,36 @@ class ReviewJournal:
 
 
 def preferences(reader: JournalReader) -> list[Mapping[str, str]]:
-    """The comparisons of a journal: `better` and `worse`, each a suggestion_id."""
-    return [row["detail"] for row in reader.rows("session_events", event=PREFERRED)]
+    """The comparisons of a journal: `better` and `worse`, each a suggestion_id.
+
+    Raises `DataError` for an event that does not hold them.
+    """
+    return _details(reader, PREFERRED, ("better", "worse"))
 
 
 def consistency(reader: JournalReader) -> tuple[int, int]:
-    """Repeated questions with y or n both times, and how many of them were answered alike."""
+    """Repeated questions with y or n both times, and how many of them were answered alike.
+
+    Raises `DataError` for an event that does not hold them.
+    """
     said = (Answer.YES.value, Answer.NO.value)
-    both = [
-        (row["detail"]["first"], row["detail"]["again"])
-        for row in reader.rows("session_events", event=REPEATED)
-    ]
+    repeats = _details(reader, REPEATED, ("first", "again"))
+    both = [(detail["first"], detail["again"]) for detail in repeats]
     both = [pair for pair in both if set(pair) <= set(said)]
     return len(both), sum(first == again for first, again in both)
+
+
+def _details(reader: JournalReader, event: str, names: tuple[str, ...]) -> list[Mapping[str, str]]:
+    found: list[Mapping[str, str]] = []
+    for row in reader.rows("session_events", event=event):
+        detail = row["detail"]
+        if not isinstance(detail, Mapping) or not all(
+            isinstance(detail.get(n), str) for n in names
+        ):
+            where = f"journal {reader.path}: event {event!r} of session {row['session_id']}"
+            raise DataError(f"{where} has no {' and '.join(names)}")
+        found.append(detail)
+    return found
 
 
 def evenings(path: Path) -> int:

@@ -25,16 +25,19 @@ class Teller:
     def __init__(self, say: Callable[[str], None], mask: Mask) -> None:
         """`say` gets one line at a time."""
         self._say, self._mask = say, mask
-        self._told: dict[int, int] = {}
+        self._told: dict[int, tuple[Fill, ...]] = {}
         self._ended: set[int] = set()
 
     def told(self, order: bt.Order) -> None:
         """News of an order."""
-        fills = order.info.get("fills") or ()
-        first = self._told.get(order.ref, 0)
-        for fill in fills[first:]:
+        fills, restated = tuple(order.info.get("fills") or ()), order.info.get("restated")
+        known = self._told.get(order.ref, () if restated is None else (restated,))
+        for old, new in zip(known, fills, strict=False):
+            if (old.price, old.quantity) != (new.price, new.quantity):
+                self._say(f"CORRECTED by the broker: {self._filled(new, None)}, {_was(old)}")
+        for fill in fills[len(known) :]:
             self._say(self._filled(fill, order.info.get("exit_reason")))
-        self._told[order.ref] = len(fills)
+        self._told[order.ref] = fills
         end = _ENDS.get(order.status)
         if end is not None and order.ref not in self._ended and self._is_news(order):
             self._ended.add(order.ref)
@@ -63,3 +66,7 @@ class Teller:
         reached_broker = order.info.get("fills") is not None
         in_advance = order.info.get("good_after") is not None
         return (reached_broker or not was_asked) and not in_advance
+
+
+def _was(old: Fill) -> str:
+    return f"not {old.quantity} at {old.price:.2f}"

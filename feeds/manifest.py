@@ -75,7 +75,9 @@ def read_manifest(root: Path) -> Manifest:
         skipped = dict(_skipped(fields) for fields in content["skipped"])
     except FileNotFoundError:
         return Manifest({}, {})
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except OSError as error:  # its content may be good: never advise to delete it
+        raise DataError(f"{path} cannot be read: {error.strerror}") from error
+    except (ValueError, KeyError, TypeError) as error:
         raise DataError(f"{path} is damaged ({error!r}): delete it and import again") from error
     return Manifest({stored.path: stored for stored in sessions}, skipped)
 

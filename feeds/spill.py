@@ -72,10 +72,10 @@ class Spill:
         return sorted(self._days)
 
     def add(self, day: date, rows: Quotes) -> None:
-        """Append quotes (dtype `QUOTE`) of one session."""
+        """Append quotes (dtype `QUOTE`) of one session. Raises `OSError` where the disk is full."""
         self._days.add(day)
         with self._path(day).open("ab") as file:
-            rows.tofile(file)
+            file.write(rows.tobytes())  # rows.tofile would lose the last kilobytes in silence
 
     def read(self, day: date) -> Quotes:
         """All quotes of a session, by time, right and strike, whatever order they came in."""

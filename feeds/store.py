@@ -184,6 +184,8 @@ class ChainStore:
             status = (self.root / MANIFEST).stat()
         except FileNotFoundError:
             return None
+        except OSError as error:
+            raise DataError(f"{self.root / MANIFEST} cannot be read: {error.strerror}") from error
         return status.st_mtime_ns, status.st_ino
 
 

@@ -16,6 +16,7 @@ from models.fold_tasks import (
     HOLDING,
     NETWORK,
     RULE,
+    TIMED,
     TIMING,
     TRAINED,
     seed_task,
@@ -27,6 +28,8 @@ from models.walk_forward import Fold, unseen
 
 RULES = ("hold", "sell_put@10:00", "sell_call@10:00")
 RANDOM_DRAWS, DRAWS_A_TASK = 200, 20
+TIMING_COST, LUCK_COST = 2, 4
+"""How long a task takes beside a training of 25,000 steps, or the judging of a model."""
 
 CANDIDATE, BASELINE, LUCK = "candidate", "baseline", "luck"
 
@@ -47,14 +50,15 @@ class Model:
 class Contest:
     """Sessions, folds, and who does the work.
 
-    `advance` is called with the cost of each finished task; `total_cost` says how much there is.
+    `advance` is called with the cost of each finished task, and whether it was kept from an earlier
+    start; `total_cost` says how much there is.
     """
 
     arrays: SessionArrays
     folds: Sequence[Fold]
     workers: Workers
     store: TaskStore
-    advance: Callable[[int], None] = lambda cost: None
+    advance: Callable[[int, bool], None] = lambda cost, was_kept: None
 
     def of_training(self, seeds: Sequence[int]) -> list[Outcome]:
         """Train each seed in each fold by the sessions' own settings, and judge it after."""
@@ -90,11 +94,13 @@ class Contest:
             outcomes += self._luck(model.name, tested, outcomes)
         return outcomes
 
-    def total_cost(self, candidates: int, cost: int) -> int:
-        """Cost of all tasks with so many candidates of that cost a fold."""
-        rules = len(self.folds) * (len(RULES) + 2)
-        luck = 1 + RANDOM_DRAWS // DRAWS_A_TASK
-        return len(self.folds) * candidates * cost + rules + luck * (1 if cost > 1 else candidates)
+    def total_cost(self, candidates: int, cost: int, contestants: int) -> int:
+        """Cost of all tasks: `candidates` of that cost in each fold, seeds of one are several.
+
+        `contestants` are those that random sales are matched to.
+        """
+        rules = len(self.folds) * (len(RULES) + TIMING_COST + 1)
+        return len(self.folds) * candidates * cost + rules + contestants * _luck_cost()
 
     def _tests(self, model: Model) -> dict[int, list[int]]:
         dates = [session.date for session in self.arrays.sessions]
@@ -117,8 +123,10 @@ class Contest:
             where = f"fold {fold.number}"
             for name in RULES:
                 tasks.append((Task(f"{where}, {name}", RULE, testing | {"name": name}), facts))
-            tasks.append((Task(f"{where}, logistic timing", TIMING, training | testing), facts))
-            tasks.append((Task(f"{where}, buy and hold", HOLDING, testing), facts))
+            fitted = Task(f"{where}, {TIMED}", TIMING, training | testing, cost=TIMING_COST)
+            tasks.append((fitted, facts))
+            bought = {"bought": self.folds[0].testing.start}
+            tasks.append((Task(f"{where}, buy and hold", HOLDING, testing | bought), facts))
         return tasks
 
     def _luck(self, name: str, tested: Sequence[int], outcomes: Iterable[Outcome]) -> list[Outcome]:
@@ -126,18 +134,20 @@ class Contest:
         ours = [each for each in outcomes if each["role"] == CANDIDATE and each["policy"] == name]
         trades = sum(sum(each["trades"]) for each in ours)
         if not trades:
-            self.advance(1 + RANDOM_DRAWS // DRAWS_A_TASK)
+            self.advance(_luck_cost(), True)
             return []  # as many as none is hold
         share = sum(each["calls"] for each in ours) / trades
         rate = trades / sum(len(each["dates"]) for each in ours)
         given: dict[str, Any] = {"testing": list(tested), "call_share": share}
-        sought = Task(f"{name}, chance of random sales", CALIBRATION, given | {"rate": rate})
+        what = f"{name}, chance of random sales"
+        sought = Task(what, CALIBRATION, given | {"rate": rate}, cost=LUCK_COST)
         (chance,) = self._results([sought])
         tasks = [
             Task(
                 f"{name}, random sales {first}",
                 DRAWS,
                 given | {"chance": chance, "seeds": list(range(first, first + DRAWS_A_TASK))},
+                cost=LUCK_COST,
             )
             for first in range(0, RANDOM_DRAWS, DRAWS_A_TASK)
         ]
@@ -153,10 +163,14 @@ class Contest:
         ]
 
     def _results(self, tasks: Sequence[Task]) -> list[Any]:
-        def done(task: Task) -> None:
-            self.advance(task.cost)
+        def done(task: Task, was_kept: bool) -> None:
+            self.advance(task.cost, was_kept)
 
         return work_off(tasks, self.arrays, self.workers, self.store, done)
+
+
+def _luck_cost() -> int:
+    return LUCK_COST * (1 + RANDOM_DRAWS // DRAWS_A_TASK)
 
 
 def _network_task(model: Model, fold: int, sessions: Sequence[int]) -> Task:

@@ -37,13 +37,16 @@ DRAWS = "models.fold_tasks:draws"
 TRAINED, TIMED, HELD = "trained", "logistic timing", "buy and hold"
 
 
-def judged(policy: Policy, arrays: SessionArrays, settings: Settings) -> dict[str, Any]:
+def judged(
+    policy: Policy, arrays: SessionArrays, settings: Settings, wider: SessionArrays | None = None
+) -> dict[str, Any]:
     """What `policy` earned on each session: dates, dollars, trades.
 
-    `less_delta` is without the gain of the positions' deltas, `wide` net P&L at twice the spread.
+    `less_delta` is without the gain of the positions' deltas, `wide` net P&L at twice the spread;
+    `wider` are the same sessions at that spread, for who judges many policies on them.
     """
     played = play(policy, arrays, settings)
-    wide = play(policy, at_spread(arrays, WIDE), settings)
+    wide = play(policy, at_spread(arrays, WIDE) if wider is None else wider, settings)
     return {
         "policy": policy.name,
         "dates": [session.date.isoformat() for session in arrays.sessions],
@@ -106,13 +109,16 @@ def timing(arrays: SessionArrays, task: Task) -> dict[str, Any]:
 
 
 def holding(arrays: SessionArrays, task: Task) -> dict[str, Any]:
-    """Hold as many shares as the capital buys at the first open over the `testing` sessions.
+    """Hold as many shares as the capital buys at the open of session `bought`, on `testing`.
 
-    A session's gain is counted from the close before; without dividends, interest and costs.
+    A session's gain is counted from the close before it, also where that lies in another fold;
+    without dividends, interest and costs.
     """
-    some = chosen(arrays, task.arguments["testing"])
-    prices = np.concatenate((some.spot[:1, 0], some.official_close))
-    gains = np.floor(arrays.settings.capital / prices[0]) * np.diff(prices)
+    first, testing = task.arguments["bought"], task.arguments["testing"]
+    some = chosen(arrays, testing)
+    before = np.concatenate((arrays.spot[first, :1], arrays.official_close[first:]))
+    gains = some.official_close - before[np.asarray(testing) - first]
+    gains *= np.floor(arrays.settings.capital / arrays.spot[first, 0])
     nothing = [0] * len(some)
     return {
         "policy": HELD,
@@ -140,7 +146,8 @@ def draws(arrays: SessionArrays, task: Task) -> list[dict[str, Any]]:
     some = chosen(arrays, task.arguments["testing"])
     chance, share = task.arguments["chance"], task.arguments["call_share"]
     policies = [MatchedRandom(chance, share, seed) for seed in task.arguments["seeds"]]
-    return [judged(policy, some, arrays.settings) for policy in policies]
+    wider = at_spread(some, WIDE)
+    return [judged(policy, some, arrays.settings, wider) for policy in policies]
 
 
 def training_values(training: TrainingSettings) -> dict[str, Any]:
@@ -167,4 +174,9 @@ def seed_task(
         "seed": seed,
         "settings": dict(values),
     }
-    return Task(name, SEEDED, arguments, cost=20)
+    return Task(name, SEEDED, arguments, cost=training_cost(values["steps"]))
+
+
+def training_cost(steps: int) -> int:
+    """The cost of a training for the progress bar: 1 for each 25,000 steps."""
+    return max(1, round(steps / 25_000))

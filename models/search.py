@@ -17,7 +17,7 @@ import optuna
 from errors import SettingError
 from models.fold_tasks import seed_task, training_values
 from models.session_arrays import SessionArrays
-from models.tasks import TaskStore, Workers, work_off
+from models.tasks import Task, TaskStore, Workers, work_off
 from models.walk_forward import Fold
 from settings import TrainingSettings
 
@@ -51,6 +51,7 @@ def search(
     workers: Workers,
     store: TaskStore,
     tried: Callable[[Proposal], None] = lambda proposal: None,
+    done: Callable[[Task, bool], None] = lambda task, was_kept: None,
 ) -> list[Proposal]:
     """Try `trials` configurations; best first.
 
@@ -62,6 +63,8 @@ def search(
         seed: of the proposals and, counted from it, of the trainings.
         workers, store: who does it, and where finished trainings are kept.
         tried: called after each proposal.
+        done: called after each training, as by `models.tasks.work_off`; a proposal has
+            `SEARCH_SEEDS` of them in each fold.
 
     Raises `SettingError` for less than one trial.
     """
@@ -75,7 +78,7 @@ def search(
     for number in range(trials):
         trial = study.ask() if number else None
         proposed = training if trial is None else _proposed(trial, training)
-        score, sharpe = _try(proposed, arrays, folds, seeds, workers, store, number)
+        score, sharpe = _try(proposed, arrays, folds, seeds, workers, store, number, done)
         if trial is not None:
             study.tell(trial, score)
         proposals.append(Proposal(number, proposed, score, sharpe))
@@ -103,6 +106,7 @@ def _try(
     workers: Workers,
     store: TaskStore,
     number: int,
+    done: Callable[[Task, bool], None],
 ) -> tuple[float, float]:
     """Score and Sharpe ratio of a configuration."""
     values = training_values(training)
@@ -117,7 +121,7 @@ def _try(
         for fold in folds
         for seed in seeds
     ]
-    results = work_off(tasks, arrays, workers, store)
+    results = work_off(tasks, arrays, workers, store, done)
     by_seed = [results[place :: len(seeds)] for place in range(len(seeds))]
     steady = np.array([[np.mean(each["less_delta"]) for each in some] for some in by_seed])
     net = np.array([np.concatenate([each["net_pnl"] for each in some]) for some in by_seed])

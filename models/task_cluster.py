@@ -6,6 +6,7 @@ results are equal bit for bit where the processors are alike.
 """
 
 import logging
+import re
 import socket
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -15,10 +16,8 @@ from models.session_arrays import SessionArrays
 from models.tasks import ONE_THREAD, ROOT, Task, perform
 
 RETRIES = 3
-_STAYS_HERE = [
-    *(".git", ".venv", "data", "runs", "tests", "docs", "benchmarks", "models/trained"),
-    *("__pycache__", ".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis"),
-]
+_SENT = ("errors.py", "settings.py", "vocabulary", "feeds", "strategies", "brokers", "models")
+"""What a task needs of the project; sessions and weights go with the tasks."""
 
 
 class ClusterWorkers:
@@ -31,7 +30,7 @@ class ClusterWorkers:
         """
         self._ray = _ray()
         _knock(address)
-        runtime = {"working_dir": str(ROOT), "excludes": _STAYS_HERE, "env_vars": ONE_THREAD}
+        runtime = {"working_dir": str(ROOT), "excludes": _stays_here(), "env_vars": ONE_THREAD}
         try:
             self._ray.init(
                 address=address,
@@ -66,6 +65,13 @@ class ClusterWorkers:
         finally:
             for reference in pending:
                 ray.cancel(reference, force=True)
+
+
+def _stays_here() -> list[str]:
+    """Patterns of what is not sent: data and runs may be larger than Ray takes."""
+    others = sorted(each.name for each in ROOT.iterdir() if each.name not in _SENT)
+    plain = [re.sub(r"([*?\[\]\\])", r"\\\1", name) for name in others]  # names are no patterns
+    return ["/models/trained", "__pycache__", *(f"/{name}" for name in plain)]
 
 
 def _knock(address: str) -> None:

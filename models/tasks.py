@@ -113,11 +113,11 @@ def work_off(
     arrays: SessionArrays,
     workers: Workers,
     store: TaskStore,
-    done: Callable[[Task], None] = lambda task: None,
+    done: Callable[[Task, bool], None] = lambda task, was_kept: None,
 ) -> list[Any]:
     """The results of `tasks` in their order; those in the store are not done again.
 
-    `done` is called for each task, finished ones included.
+    `done` is called for each task, with whether it was kept in the store.
     """
     texts: dict[int, str] = {}
     missing: dict[int, int] = {}
@@ -127,11 +127,11 @@ def work_off(
             missing[id(task)] = number
         else:
             texts[number] = known
-            done(task)
+            done(task, True)
     for task, text in workers.run([tasks[n] for n in missing.values()], arrays):
         store.put(task, text)
         texts[missing[id(task)]] = text
-        done(task)
+        done(task, False)
     return [json.loads(texts[number]) for number in range(len(tasks))]
 
 

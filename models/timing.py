@@ -26,6 +26,8 @@ REGULARISATION = 1.0
 """C of the regression: the inverse weight of the squared coefficients, on standardised features."""
 
 _ROUNDS = 500
+_AT_ONCE = 1024
+"""Sales played side by side; each has a row of its session's snapshots in memory several times."""
 
 
 class _Side(NamedTuple):
@@ -85,21 +87,25 @@ def possible_sales(
     quantity = rules.quantity(risk, settings.capital, settings.contracts, settings.rules)
     fit = features.are_valid(observed) & (quantity > 0)
     session, decision, observed = session[fit], decision[fit], observed[fit]
-    book = _played(arrays, settings, session, decision, right, quantity[fit], risk[fit])
-    filled = book.state["entry"]["quantity"] > 0
-    return observed[filled], np.asarray(book.state["cash"][filled], float)
+    sales = session, decision, quantity[fit], risk[fit]
+    played = [
+        _played(arrays, settings, right, *(each[first : first + _AT_ONCE] for each in sales))
+        for first in range(0, max(session.size, 1), _AT_ONCE)
+    ]
+    filled, earned = (np.concatenate(parts) for parts in zip(*played, strict=True))
+    return observed[filled], earned[filled]
 
 
 def _played(
     arrays: SessionArrays,
     settings: Settings,
+    right: int,
     session: Integers,
     decision: Integers,
-    right: int,
     quantity: Integers,
     risk: Floats,
-) -> Book:
-    """A book for each sale, at the end of its session."""
+) -> tuple[npt.NDArray[np.bool_], Floats]:
+    """[n] whether each sale was filled, and the net dollars [n] at the end of its session."""
     book = Book(arrays, settings, session.size)
     everyone = np.arange(session.size)
     book.start(everyone, session)
@@ -107,7 +113,8 @@ def _played(
     book.sell(everyone, row, arrays.contract[session, decision, right], quantity, risk)
     book.advance(arrays.decision_row[session, decision + 1])  # an entry works until there
     book.advance(arrays.closing_row[session])
-    return book
+    filled: npt.NDArray[np.bool_] = book.state["entry"]["quantity"] > 0
+    return filled, np.array(book.state["cash"], float)
 
 
 def _fit(observed: npt.NDArray[np.float32], earned: Floats) -> _Side:

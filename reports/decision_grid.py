@@ -39,8 +39,14 @@ class DecisionGrid:
             raise InternalError(f"a decision grid of {shape} has other or unknown probabilities")
 
 
-def write_grid(folder: Path, grid: DecisionGrid) -> None:
-    """Write `decision_grid.parquet`: a row a cell, with `minutes`, `iv` and the probabilities."""
+def write_grid(folder: Path, grid: DecisionGrid | None) -> None:
+    """Write `decision_grid.parquet`: a row a cell, with `minutes`, `iv` and the probabilities.
+
+    None leaves no file, nor that of an earlier run.
+    """
+    if grid is None:
+        (folder / GRID).unlink(missing_ok=True)
+        return
     iv, minutes = np.meshgrid(grid.iv, grid.minutes, indexing="ij")
     columns: dict[str, Any] = {"minutes": minutes.ravel(), "iv": iv.ravel()}
     for action in range(grid.probabilities.shape[2]):

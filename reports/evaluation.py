@@ -143,6 +143,7 @@ def _candidate_figures(
     rivals = [each.on(policy.dates) for each in (*baselines, *luck)]
     return {
         **_plain_figures(policy),
+        "seed_names": list(policy.seeds),
         "seed_means": [float(mean) for mean in means],
         "median_seed": float(np.sort(means)[(len(means) - 1) // 2]),
         "worst_seed": float(means.min()),
@@ -176,6 +177,7 @@ def _luck(policy: Series, luck: Sequence[Series]) -> Figures:
         return {}
     draws = luck[0].net_pnl.mean(axis=1)
     return {
+        "figures": _plain_figures(luck[0]),
         "draws": [float(mean) for mean in draws],
         "trades_a_session": float(luck[0].trades.mean()),
         "share_below": float((draws < policy.net_pnl.mean()).mean()),

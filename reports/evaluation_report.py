@@ -18,6 +18,8 @@ from reports.page import Picture
 
 OUTCOMES, METRICS, REPORT, PICTURES = "outcomes.json", "metrics.json", "report.html", "pictures"
 CONFIGURATION = "config.toml"
+_JOINED = "\u2060"
+"""Word joiner: no line ends between a minus and its amount."""
 _TEMPLATES = Path(__file__).parent / "templates"
 
 
@@ -69,7 +71,7 @@ def _page(figures: Mapping[str, Any], pictures: Sequence[Picture], configuration
     return environment.get_template("evaluation.html.j2").render(
         figures=figures,
         names=listing(list(figures["candidates"])),
-        verdicts=verdicts(figures),
+        verdicts=[each.replace(f"{MINUS}$", f"{MINUS}{_JOINED}$") for each in verdicts(figures)],
         pictures={picture.name: picture for picture in pictures},
         text=text,
         configuration=configuration,

@@ -10,6 +10,8 @@ from reports.summary import Table
 Figures = Mapping[str, Any]
 
 SURE = 0.95
+FEWEST_TO_PROVE = 60
+"""With fewer sessions no edge is claimed: a seller of options may well not have met a loss yet."""
 OTHER_RISK = "buy and hold"
 PROVEN, LOSES, WORSE, UNPROVEN = "proven", "loses", "worse", "unproven"
 
@@ -17,8 +19,8 @@ PROVEN, LOSES, WORSE, UNPROVEN = "proven", "loses", "worse", "unproven"
 def judgement(figures: Figures) -> str:
     """What may be said of a candidate: proven, loses, worse or unproven.
 
-    Proven is better than every trading baseline with 95 % at the quoted spread, still a gain at
-    twice the spread, and a deflated Sharpe ratio of 95 %.
+    Proven is better than every rival with 95 % at the quoted spread, still a gain at twice the
+    spread, a deflated Sharpe ratio of 95 %, and all that on `FEWEST_TO_PROVE` sessions at least.
     """
     lows, highs = _ends(figures, 0), _ends(figures, 1)
     if highs["hold"] < 0:
@@ -26,7 +28,8 @@ def judgement(figures: Figures) -> str:
     if any(high < 0 for high in highs.values()):
         return WORSE
     survives = figures["wide"] > 0 and (figures["deflated_sharpe"] or 0.0) >= SURE
-    if all(low > 0 for low in lows.values()) and survives:
+    enough = figures["sessions"] >= FEWEST_TO_PROVE
+    if all(low > 0 for low in lows.values()) and survives and enough:
         return PROVEN
     return UNPROVEN
 
@@ -70,17 +73,17 @@ def verdict(name: str, figures: Figures, trials: int) -> str:
             f"({percent(figures['deflated_sharpe'])} sure): an edge on this market."
         )
     if kind == WORSE:
-        worse = [
-            other
-            for other, each in figures["against"].items()
-            if each["net_pnl"]["interval"][1] < 0
-        ]
-        return f"{compared}: it is worse than {worse[0]}, which needs no model."
+        worse = next(other for other, high in _ends(figures, 1).items() if high < 0)
+        return f"{compared}: it is worse than {worse}, which needs no model."
+    if figures["sessions"] < FEWEST_TO_PROVE:
+        return f"{compared}: no edge is shown; that takes {FEWEST_TO_PROVE} sessions at least."
     return f"{compared}: that may be luck, no edge is shown{_needed(figures)}."
 
 
 def _beside(rival: str, difference: Figures) -> str:
     mean, (low, high) = difference["mean"], difference["interval"]
+    if round(mean, 2) == 0:
+        return f"as much as {rival} ({money_interval(low, high)})"
     word = "more" if mean >= 0 else "less"
     return f"{money(abs(mean))} {word} than {rival} ({money_interval(low, high)})"
 
@@ -95,7 +98,8 @@ def _needed(figures: Figures) -> str:
 def cautions(figures: Figures) -> list[str]:
     """What the figures do not prove."""
     lines = [
-        "Compared is the mean of all seeds: a seed that was picked afterwards would look better.",
+        "Compared is the mean of all seeds: a seed that was picked afterwards would look better. "
+        "Sharpe ratios are of the seed in the middle, worst session and worst 1 % of all seeds.",
         "Twice the spread is the same decisions at worse fills. Less delta leaves out what the "
         "direction of the market gave: it has much less noise and says whether premium was earned.",
     ]
@@ -107,19 +111,36 @@ def cautions(figures: Figures) -> list[str]:
 
 
 def standings(figures: Figures) -> Table:
-    """Candidates, then baselines: a row each."""
-    columns = (
-        *("Policy", "Sessions", "Trades a session", "Mean a session", "95 %", "Less delta"),
-        *("95 %", "At twice the spread", "Worst session", "Worst 1 %", "Daily Sharpe"),
+    """Candidates, then baselines, random sales of each candidate's rate among them: a row each.
+
+    How many sessions each was judged on is a column only where they differ.
+    """
+    columns: tuple[str, ...] = (
+        *("Policy", "Trades a session", "Mean a session", "95 %", "Less delta", "95 %"),
+        *("At twice the spread", "Worst session", "Worst 1 %", "Sharpe, a year"),
     )
-    rows = {**figures["candidates"], **figures["baselines"]}
-    return Table(columns, [_standing(name, row) for name, row in rows.items()])
+    policies = {**figures["candidates"], **figures["baselines"], **_random(figures["candidates"])}
+    rows = [_standing(name, row) for name, row in policies.items()]
+    judged = [row["sessions"] for row in policies.values()]
+    if len(set(judged)) > 1:
+        columns = (*columns, "Sessions")
+        rows = [(*row, f"{days:,}") for row, days in zip(rows, judged, strict=True)]
+    return Table(columns, rows)
+
+
+def _random(candidates: Figures) -> Figures:
+    """Random legal sales by what they are called; as many as which candidate, if there are more."""
+    rows = {}
+    for name, each in candidates.items():
+        if each["luck"]:
+            like = f", as many as {name}" if len(candidates) > 1 else ""
+            rows[f"random legal{like}"] = each["luck"]["figures"]
+    return rows
 
 
 def _standing(name: str, row: Figures) -> tuple[str, ...]:
     return (
         name,
-        f"{row['sessions']:,}",
         number(row["trades_a_session"]),
         money(row["mean"], signed=True),
         money_interval(*row["mean_interval"]),
@@ -174,9 +195,10 @@ def belief(figures: Figures) -> Table:
 
 
 def folds(figures: Figures) -> Table:
-    """A row a candidate and fold, a column a seed."""
-    seeds = max(len(row["seed_means"]) for row in figures["candidates"].values())
-    names = [f"Seed {number}" for number in range(seeds)] if seeds > 1 else ["Mean a session"]
+    """A row a candidate and fold: median and worst seed, then a column a seed."""
+    seeds = max((row["seed_names"] for row in figures["candidates"].values()), key=len)
+    one = ["Mean a session"]
+    names = ["Median seed", "Worst seed", *(f"Seed {n}" for n in seeds)] if seeds[1:] else one
     columns = ("Candidate", "Fold", "Judged on", "Sessions", "Trades", *names, "Less delta")
     rows = [
         (
@@ -185,13 +207,20 @@ def folds(figures: Figures) -> Table:
             f"{fold['first']} to {fold['last']}",
             f"{fold['sessions']:,}",
             number(fold["trades_a_session"]),
-            *_padded([money(mean, signed=True) for mean in fold["seed_means"]], seeds),
+            *_padded([money(mean, signed=True) for mean in _means(fold)], len(names)),
             money(fold["less_delta"], signed=True),
         )
         for name, row in figures["candidates"].items()
         for fold in row["folds"]
     ]
     return Table(columns, rows, frozenset({0, 2}))
+
+
+def _means(fold: Figures) -> list[float]:
+    """Median (the lower one of two) and worst seed, then all; a lone seed is all of it."""
+    means: list[float] = fold["seed_means"]
+    ordered = sorted(means)
+    return [ordered[(len(means) - 1) // 2], ordered[0], *means] if means[1:] else means
 
 
 def _padded(cells: Sequence[str], length: int) -> list[str]:

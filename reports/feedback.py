@@ -13,6 +13,10 @@ Floats = npt.NDArray[np.float64]
 Booleans = npt.NDArray[np.bool_]
 
 
+LearningPoint = tuple[int, int, float, float, int, float, float]
+"""See `FeedbackFigures.learning`."""
+
+
 @dataclass(frozen=True, eq=False)
 class AnswerCurve:
     """N answers of y or n in the order in which they were given.
@@ -111,7 +115,8 @@ class FeedbackFigures:
         checks: of every candidate.
         lineage: a line a model, the youngest first.
         rules: proposed rules, a line each.
-        learning: what the first 10, 25, ... answers foretold: (answers, later, AUC, log-loss).
+        learning: what the first 10, 25, ... answers foretold: (answers, later, AUC, log-loss, how
+            many would have been shown, share of y among these, share of y of all later ones).
         notes: what was left out, and other cautions.
     """
 
@@ -129,5 +134,7 @@ class FeedbackFigures:
     checks: Sequence[CheckRow]
     lineage: Sequence[str]
     rules: Sequence[str] = field(default_factory=tuple)
-    learning: Sequence[tuple[int, int, float, float]] = field(default_factory=tuple)
+    learning: Sequence[tuple[int, int, float, float, int, float, float]] = field(
+        default_factory=tuple
+    )
     notes: Sequence[str] = field(default_factory=tuple)

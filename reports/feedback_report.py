@@ -159,9 +159,14 @@ def checks(figures: FeedbackFigures) -> Table:
 def learning(figures: FeedbackFigures) -> Table:
     """What fewer answers would have been worth."""
     rows = [
-        (f"{answers}", f"{later}", number(auc), number(loss))
-        for answers, later, auc, loss in figures.learning
+        (
+            *(f"{answers}", f"{later}", number(auc), number(loss)),
+            *(f"{shown}", percent(agreed), percent(base)),
+        )
+        for answers, later, auc, loss, shown, agreed, base in figures.learning
     ]
-    return Table(
-        ("first answers", "later ones", "AUC on these", "log-loss"), rows, words=frozenset()
+    heads = (
+        *("first answers", "later ones", "AUC on these", "log-loss"),
+        *("would be shown", "y of these", "y of all later"),
     )
+    return Table(heads, rows, words=frozenset())

@@ -8,9 +8,9 @@ from matplotlib.figure import Figure
 
 from reports.charts import answers
 from reports.charts.style import png, styled
-from reports.formatting import DASH, count, money, number, percent
+from reports.formatting import DASH, count, money, percent
 from reports.human_figures import FEWEST, Choosing, HumanFigures, ReasonFigures
-from reports.human_text import MeanFigures
+from reports.human_text import MeanFigures, cents_a_contract
 from reports.page import Picture, render_page, write_page
 from reports.statistics import wilson
 from reports.summary import Tile
@@ -63,7 +63,8 @@ def _plan(figures: HumanFigures) -> Iterator[tuple[str, str, Callable[[], Figure
     if np.isfinite(table["seconds"][table["response"].isin(answers.ANSWERED)]).any():
         yield (
             "latency",
-            "Answers y, n and skip. Above zero the price moved against the order meanwhile.",
+            "Answers y, n and skip. Above zero the price moved against the order meanwhile; a cent "
+            "of the option's price is 100 cents a contract.",
             lambda: answers.latency(table),
         )
     if any(figures.agreement.values()):
@@ -101,8 +102,8 @@ def tiles(figures: HumanFigures) -> list[Tile]:
         Tile("Median answer", waited, count(known.size, "answer")),
         Tile(
             "Cost of the delay",
-            f"{number(figures.cents.mean)} c a share" if figures.cents.n else DASH,
-            f"{money(figures.dollars.total)} in all, n = {figures.cents.n:,}",
+            f"{cents_a_contract(figures.cents)} c a contract" if figures.cents.n else DASH,
+            f"{money(figures.dollars.total)} in all, of {figures.cents.n:,} yes",
         ),
     ]
 

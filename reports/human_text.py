@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
+from feeds.contract import MULTIPLIER
 from reports.formatting import DASH, money, money_interval, number, percent
 from reports.statistics import Interval
 
@@ -27,7 +28,7 @@ class MeanFigures(Protocol):
         """95 % of it."""
 
 
-WIDTHS = (-34, 5, 12, 12, 26)
+WIDTHS = (-34, 6, 12, 13, 28)
 """Columns of a table of means; negative is left-aligned."""
 
 
@@ -52,7 +53,7 @@ def mean_line(name: str, figures: MeanFigures) -> str:
     return columns(
         (
             name,
-            str(figures.n),
+            f"{figures.n:,}",
             money(figures.mean, signed=True),
             money(figures.total, signed=True),
             between(figures),
@@ -69,7 +70,7 @@ def between(figures: MeanFigures) -> str:
 def share_line(name: str, part: int, whole: int) -> str:
     """A share with its numbers: name, 3 of 4, 75 %."""
     told = percent(part / whole) if whole else DASH
-    return columns((name, f"{part}", f"of {whole}", told), (-34, 5, 8, 8))
+    return columns((name, f"{part:,}", f"of {whole:,}", told), (-34, 6, 9, 7))
 
 
 def saved(noes: MeanFigures) -> Iterator[str]:
@@ -77,7 +78,7 @@ def saved(noes: MeanFigures) -> Iterator[str]:
     if noes.n:
         verb = "saved" if noes.total <= 0 else "cost"
         word = "no" if noes.n == 1 else "noes"
-        yield f"{noes.n} {word} {verb} {money(abs(noes.total))}: that is what was not traded."
+        yield f"{noes.n:,} {word} {verb} {money(abs(noes.total))}: that is what was not traded."
 
 
 def delay(cents: MeanFigures, dollars: MeanFigures, seconds: float) -> str:
@@ -85,6 +86,12 @@ def delay(cents: MeanFigures, dollars: MeanFigures, seconds: float) -> str:
     if not cents.n:
         return "the delay: no answer with a price at question and answer"
     return (
-        f"the delay: {number(seconds, 1)} s at the median; the mid moved {number(cents.mean)} "
-        f"cents a share against you (n = {cents.n}), a cost of {money(dollars.total)} in all"
+        f"the delay of a yes: {number(seconds, 1)} s at the median; the mid moved "
+        f"{cents_a_contract(cents)} cents a contract against you (n = {cents.n:,}), "
+        f"a cost of {money(dollars.total)} in all"
     )
+
+
+def cents_a_contract(a_share: MeanFigures) -> str:
+    """A mean of cents a share as cents a contract."""
+    return number(MULTIPLIER * a_share.mean, 0)

@@ -5,13 +5,12 @@ exception and never a flattering zero.
 """
 
 import math
+from functools import lru_cache
 from statistics import NormalDist
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-
-from feeds.contract import TICK
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -108,30 +107,6 @@ def exposure(entered: Integers, exited: Integers, session_time: int) -> float:
     return float((exited - entered).sum() / session_time) if session_time else np.nan
 
 
-def pnl_at_mid(
-    side: Integers, size: Floats, entry: Floats, exit_: Floats, mid_entry: Floats, mid_exit: Floats
-) -> Floats:
-    """[n] gross dollars had every fill been at the mid; a fill without a mid keeps its price.
-
-    `side` is +1 long, -1 short, `size` shares (quantity x multiplier), prices dollars a share.
-    """
-    bought = np.where(np.isnan(mid_entry), entry, mid_entry)
-    sold = np.where(np.isnan(mid_exit), exit_, mid_exit)
-    return np.asarray(side * size * (sold - bought))
-
-
-def pnl_a_tick_worse(
-    side: Integers, size: Floats, entry: Floats, exit_: Floats, settled: npt.NDArray[np.bool_]
-) -> Floats:
-    """[n] gross dollars had every fill been one tick worse; settlement is no fill.
-
-    Arguments as in `pnl_at_mid`. Prices stop at zero.
-    """
-    bought = np.maximum(entry + side * TICK, 0.0)
-    sold = np.where(settled, exit_, np.maximum(exit_ - side * TICK, 0.0))
-    return np.asarray(side * size * (sold - bought))
-
-
 def mean_block(days: int) -> int:
     """Mean block length of the stationary bootstrap: the cube root of the days, at least 1."""
     return max(1, round(float(np.cbrt(days))))
@@ -143,6 +118,13 @@ def bootstrap(daily: Floats, resamples: int = RESAMPLES, seed: int = SEED) -> Bo
     Blocks of geometric length (mean `mean_block`) on a circle keep what one day says about the
     next. Politis and Romano (1994), "The Stationary Bootstrap", JASA 89. Empty under two days.
     """
+    return _bootstrap(np.ascontiguousarray(daily, float).tobytes(), resamples, seed)
+
+
+@lru_cache(maxsize=64)
+def _bootstrap(figures: bytes, resamples: int, seed: int) -> Bootstrap:
+    """`bootstrap`; a text and a page on the same figures resample them once. Read-only."""
+    daily = np.frombuffer(figures)
     if daily.size < 2:
         return Bootstrap(np.empty(0), np.empty(0))
     random = np.random.default_rng(seed)
@@ -150,22 +132,56 @@ def bootstrap(daily: Floats, resamples: int = RESAMPLES, seed: int = SEED) -> Bo
         _resample(daily, min(_CHUNK, resamples - done), random)
         for done in range(0, resamples, _CHUNK)
     ]
-    means, sharpes = zip(*chunks, strict=True)
-    return Bootstrap(np.concatenate(means), np.concatenate(sharpes))
+    means, sharpes = (np.concatenate(column) for column in zip(*chunks, strict=True))
+    for column in (means, sharpes):
+        column.setflags(write=False)
+    return Bootstrap(means, sharpes)
 
 
 def _resample(daily: Floats, count: int, random: np.random.Generator) -> tuple[Floats, Floats]:
-    """[count] means and Sharpe ratios; chunks of resamples keep the arrays in the cache."""
-    shape = (count, daily.size)
-    days = np.arange(daily.size)
-    opens = random.random(shape, np.float32) < 1 / mean_block(daily.size)
+    """[count] means and Sharpe ratios; chunks of resamples keep the arrays in the cache.
+
+    A block's sums are differences of running sums, so that work grows with the blocks and not with
+    their days. Deviations are of values less their mean: that keeps the digits of the squares.
+    """
+    size, shape = daily.size, (count, daily.size)
+    opens = random.random(shape, np.float32) < 1 / mean_block(size)
     opens[:, 0] = True
-    first = np.maximum.accumulate(np.where(opens, days, 0), axis=1)
-    starts = np.take_along_axis(random.integers(0, daily.size, shape), first, axis=1)
-    sample = daily[(starts + days - first) % daily.size]
-    means = sample.mean(axis=1)
-    deviations = np.where(np.ptp(sample, axis=1) > 0, sample.std(axis=1, ddof=1), np.nan)
+    firsts = np.flatnonzero(opens)
+    starts = random.integers(0, size, shape).ravel()[firsts]
+    ends = starts + np.diff(firsts, append=opens.size)
+    rows = np.flatnonzero(firsts % size == 0)
+    around = daily - daily.mean()
+    totals, sums, squares = (
+        _by_row(values, starts, ends, rows) for values in (daily, around, around**2)
+    )
+    means = _without_dust(totals / size, daily)
+    variance = (squares - sums**2 / size) / (size - 1)
+    varies = _varies(daily, starts, ends, rows)
+    deviations = np.sqrt(np.where(varies & (variance > 0), variance, np.nan))
     return means, means / deviations * np.sqrt(SESSIONS_A_YEAR)
+
+
+def _by_row(values: Floats, starts: Integers, ends: Integers, rows: Integers) -> Floats:
+    """Sums of `values` on a circle over blocks [starts, ends), from each of `rows` to the next."""
+    running = np.concatenate(([0.0], np.tile(values, 2).cumsum()))
+    return np.asarray(np.add.reduceat(running[ends] - running[starts], rows))
+
+
+def _without_dust(means: Floats, daily: Floats) -> Floats:
+    """`means` with rounding taken for what it is: an end of an interval at zero must be zero."""
+    return np.where(np.abs(means) < 1e-12 * np.abs(daily).max(), 0.0, means)
+
+
+def _varies(
+    daily: Floats, starts: Integers, ends: Integers, rows: Integers
+) -> npt.NDArray[np.bool_]:
+    """Whether a resample has two different values: told exactly, rounding is no variance."""
+    changes = np.concatenate(([0], (daily != np.roll(daily, -1)).cumsum()))
+    changes = np.concatenate((changes, changes[-1] + changes[1:]))
+    within = np.add.reduceat(changes[ends - 1] - changes[starts], rows) > 0
+    lowest, highest = (each.reduceat(daily[starts], rows) for each in (np.minimum, np.maximum))
+    return np.asarray(within | (lowest < highest))
 
 
 def wilson(part: int, whole: int, level: float = LEVEL) -> Interval:

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 import numpy as np
 import numpy.typing as npt
 
-from reports import statistics
+from feeds.contract import TICK
 from reports.result import Floats, Integers, SessionFacts
 from vocabulary import ExitReason, RoundTrip
 
@@ -36,14 +36,38 @@ class TradeArrays:
         """[n] dollars after fees had every fill been at the mid."""
         prices = self.entry_price, self.exit_price
         mids = self.mid_entry, self.mid_exit
-        return statistics.pnl_at_mid(self.side, self.size, *prices, *mids) - self.fees
+        return pnl_at_mid(self.side, self.size, *prices, *mids) - self.fees
 
     @property
     def net_a_tick_worse(self) -> Floats:
         """[n] dollars after fees had every fill been one tick worse."""
         prices = self.entry_price, self.exit_price
-        worse = statistics.pnl_a_tick_worse(self.side, self.size, *prices, self.settled)
+        worse = pnl_a_tick_worse(self.side, self.size, *prices, self.settled)
         return worse - self.fees
+
+
+def pnl_at_mid(
+    side: Integers, size: Floats, entry: Floats, exit_: Floats, mid_entry: Floats, mid_exit: Floats
+) -> Floats:
+    """[n] gross dollars had every fill been at the mid; a fill without a mid keeps its price.
+
+    `side` is +1 long, -1 short, `size` shares (quantity x multiplier), prices dollars a share.
+    """
+    bought = np.where(np.isnan(mid_entry), entry, mid_entry)
+    sold = np.where(np.isnan(mid_exit), exit_, mid_exit)
+    return np.asarray(side * size * (sold - bought))
+
+
+def pnl_a_tick_worse(
+    side: Integers, size: Floats, entry: Floats, exit_: Floats, settled: npt.NDArray[np.bool_]
+) -> Floats:
+    """[n] gross dollars had every fill been one tick worse; settlement is no fill.
+
+    Arguments as in `pnl_at_mid`. Prices stop at zero.
+    """
+    bought = np.maximum(entry + side * TICK, 0.0)
+    sold = np.where(settled, exit_, np.maximum(exit_ - side * TICK, 0.0))
+    return np.asarray(side * size * (sold - bought))
 
 
 def trade_arrays(trades: Sequence[RoundTrip]) -> TradeArrays:

@@ -35,13 +35,15 @@ def read_events(path: Path) -> list[Event]:
     Raises `DataError` with the line number where it cannot be understood.
     """
     try:
-        with path.open(newline="") as file:
+        with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)
             if tuple(reader.fieldnames or ()) != COLUMNS:
                 raise DataError(f"{path}: the columns must be {','.join(COLUMNS)}")
             return [_event(path, reader.line_num, row) for row in reader]
     except OSError as error:
         raise DataError(f"cannot read the events file {path}: {error.strerror}") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{path} is no events file: {error}") from error
 
 
 def _event(path: Path, line: int, row: dict[str, str]) -> Event:
@@ -52,7 +54,7 @@ def _event(path: Path, line: int, row: dict[str, str]) -> Event:
             timedelta(minutes=float(row["after"])),
         )
         blocks = {"block": True, "warn": False}[row["action"].strip()]
-    except (KeyError, ValueError, TypeError) as error:
+    except (KeyError, ValueError, TypeError, AttributeError, OverflowError) as error:
         raise DataError(
             f"{path}, line {line}: not an event ({error}); see docs/rules.md"
         ) from error

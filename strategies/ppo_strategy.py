@@ -6,6 +6,7 @@ the memory of the process before, and a person's commands (`strategies.plan_stra
 """
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import backtrader as bt
 
@@ -62,6 +63,7 @@ class PPOStrategy(PlanStrategy):
         self._slot = -1
         self._opening = self._peak = float("nan")
         self._lost = False
+        self._risk: Any = 0.0
         limits = self.settings.rules
         self._slot_minutes = limits.decision_minutes
         self._loss_limit = limits.daily_loss * self.settings.capital
@@ -158,6 +160,17 @@ class PPOStrategy(PlanStrategy):
     def loss_left(self) -> float:
         """Dollars until the daily loss is reached; NaN before the first bar."""
         return self._loss_limit - (max(self._opening, self._peak) - self.equity)
+
+    def wait_left(self, ts: int) -> float:
+        """Minutes from `ts` (nanoseconds) until it may suggest again; 0 when nothing is awaited.
+
+        The wait depends on the risk score of its end: that of the last bar stands in for it.
+        """
+        if self._session is None:
+            return 0.0
+        waits, now = self._waits, self._minutes(ts)
+        rule = self.settings.rules
+        return float(rules.wait_left(now, waits.answered, waits.skipped, self._risk, rule))
 
     def resume_after_daily_loss(self) -> None:
         """Lift the latch; from now on the limit counts from the present equity."""

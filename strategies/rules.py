@@ -94,6 +94,15 @@ def wait_is_over(
     return long_over & (since_open - skipped >= rules.wait_after_skip - EPSILON)
 
 
+def wait_left(
+    since_open: Array, answered: Array, skipped: Array, risk: Array, rules: RuleSettings
+) -> Array:
+    """Minutes until `wait_is_over`, 0 when it is; the arguments are the same."""
+    required = np.asarray(rules.wait_minutes)[band(risk, rules)]
+    long, short = answered + required, skipped + rules.wait_after_skip
+    return np.maximum(np.maximum(long, short) - since_open, 0.0)
+
+
 def quantity(risk: Array, capital: float, contracts: int, rules: RuleSettings) -> Array:
     """Contracts an entry may have at this risk score, never more than `contracts`."""
     if capital < rules.small_capital:

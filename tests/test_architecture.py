@@ -34,7 +34,7 @@ BOUND = {
     "ib_insync": {"brokers"},
     "backtrader": {"feeds", "strategies", "brokers", "desk", "commands"},
     "prompt_toolkit": {"desk"},
-    "filelock": {"brokers", "desk"},
+    "filelock": {"feeds", "brokers", "desk"},
     "sklearn": {"models"},
     "optuna": {"models"},
     "matplotlib": {"reports", "models"},

@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from typing import TYPE_CHECKING
 
 import backtrader as bt
 
@@ -17,6 +18,9 @@ from brokers.ib.order_room import OrderRoom
 from brokers.ib.orders import IBOrder
 from brokers.ib.records import ExecutionSeen
 from vocabulary import Fill
+
+if TYPE_CHECKING:
+    from brokers.ib.takers import Takers
 
 _DAY = 86_400_000_000_000
 
@@ -35,21 +39,21 @@ class Bookings:
         room: OrderRoom,
         ledger: Ledger,
         quotes: ExitQuotes,
-        taker: Callable[[IBOrder], bt.Order],
+        takers: "Takers",
         tell: Callable[[bt.Order], None],
         stamp: Callable[[], int],
     ) -> None:
-        """`taker` names Backtrader's order that an execution belongs to; `stamp` dates fills."""
+        """For the parts of a broker; `tell` tells an order's owner, `stamp` dates fills."""
         self.room = room
         self.ledger = ledger
         self.quotes = quotes
-        self.taker = taker
+        self.takers = takers
         self.tell = tell
         self.stamp = stamp
         self.restoring = False
         self.missed: list[Fill] = []
         self.known_until = 0
-        self._takers: dict[str, bt.Order] = {}
+        self._told_by: dict[str, bt.Order] = {}
 
     def executed(self, order: IBOrder, seen: ExecutionSeen) -> None:
         """Book an execution, or correct it."""
@@ -59,12 +63,12 @@ class Bookings:
             fill = replace(fill, fee=old.fee, ts=old.ts, underlying=old.underlying, mid=old.mid)
         self.room.unwritten.write(partial(self._write, order.order_ref, seen, fill))
         if old is not None:
-            self._replace(fill)
+            self._replace(order, old, fill)
         elif self.restoring:
             self.ledger.put(fill)
             self.missed.append(fill)
         else:
-            self._book(self.taker(order), fill)
+            self._book(self.takers.taker(order), fill)
 
     def book_manual(self, order: IBOrder, seen: ExecutionSeen, taker: bt.Order) -> None:
         """Book an execution that a person made elsewhere and has accepted as ours."""
@@ -72,15 +76,15 @@ class Bookings:
         self.room.unwritten.write(partial(self._write, order.order_ref, seen, fill))
         self._book(taker, fill)
 
-    def charged(self, execution_id: str, commission: float) -> None:
+    def charged(self, order: IBOrder, execution_id: str, commission: float) -> None:
         """Set the commission of a booked execution."""
         old = self.ledger.fill(execution_id)
         if old is not None and old.fee != commission:
             self.room.unwritten.write(partial(self.room.journal.charged, execution_id, commission))
-            self._replace(replace(old, fee=commission))
+            self._replace(order, old, replace(old, fee=commission))
 
     def _book(self, order: bt.Order, fill: Fill) -> None:
-        self._takers[fill.execution_id] = order
+        self._told_by[fill.execution_id] = order
         if order.status == bt.Order.Submitted:
             order.accept()
             self.tell(order)
@@ -89,11 +93,14 @@ class Bookings:
             order.completed()
         self.tell(order)
 
-    def _replace(self, fill: Fill) -> None:
-        order = self._takers.get(fill.execution_id)
-        self.ledger.replace(order, fill)
-        if order is not None:
-            self.tell(order)
+    def _replace(self, order: IBOrder, old: Fill, fill: Fill) -> None:
+        """Put `fill` in the place of `old`; the strategy hears of it whoever it was told to."""
+        told = self._told_by.get(fill.execution_id)
+        if told is None and not self.restoring:
+            told = self._told_by[fill.execution_id] = self.takers.restated(order, old)
+        self.ledger.replace(told, fill)
+        if told is not None:
+            self.tell(told)
 
     def _fill(self, order: IBOrder, seen: ExecutionSeen) -> Fill:
         contract, past = order.ticket.contract, self.restoring

@@ -72,11 +72,11 @@ class IBBroker(DeskBroker):
         self.bars = BarView(self.ledger, settings.live.bar_seconds)
         self.takers = Takers(self)
         self.bookings = Bookings(
-            self.room, self.ledger, self.quotes, self.takers.taker, self.tell, self.stamp
+            self.room, self.ledger, self.quotes, self.takers, self.tell, self.stamp
         )
         self.past_refs: set[str] = set()
         self.books_seen = 0
-        self._books: Books | None = None
+        self.books: Books | None = None
         self.entries = EntryDesk(self)
 
     # --- Backtrader's questions, answered from memory
@@ -164,15 +164,12 @@ class IBBroker(DeskBroker):
     def accept_books(self) -> tuple[str, ...]:
         """A person takes IB's books as they are; returns what was accepted.
 
-        Executions that are not ours and that reduce our position become a manual exit. What has
-        no execution (an assignment, say) stays shown and is never traded against.
+        Executions that are not ours and that reduce our position become a manual exit; contracts
+        that became shares leave at what they were worth. What nothing explains stays shown and is
+        never traded against.
         """
         accepted = self.disputes.accept()
-        if self._books is not None:
-            for seen in self.disputes.latest.foreign_executions:
-                self.takers.adopt(seen)
-            self.room.ask_for_books()
-        return accepted
+        return accepted + self.takers.accept(accepted) if accepted else ()
 
     def recover(self) -> Recovery:
         """Compare journal and IB before the first bar; waits for the line and for IB's books.
@@ -249,7 +246,7 @@ class IBBroker(DeskBroker):
     @property
     def excess_liquidity(self) -> float:
         """Dollars, as IB's last books told them; NaN before."""
-        return math.nan if self._books is None else self._books.figures.excess_liquidity
+        return math.nan if self.books is None else self.books.figures.excess_liquidity
 
     def executed(self, order: IBOrder, now: ExecutionSeen, before: ExecutionSeen | None) -> None:
         """An execution, or its correction."""
@@ -257,11 +254,11 @@ class IBBroker(DeskBroker):
 
     def charged(self, order: IBOrder, execution_id: str, commission: float) -> None:
         """A commission, dollars."""
-        self.bookings.charged(execution_id, commission)
+        self.bookings.charged(order, execution_id, commission)
 
     def settled(self, books: Books) -> None:
         """Complete books: compare, adopt and cancel what nobody wants any more."""
-        self._books = books
+        self.books = books
         self.books_seen += 1
         today = to_new_york(self.clock.market_now()).date()
         findings = compare(

@@ -43,8 +43,11 @@ class Disputes:
         return {one.contract: one.theirs for one in self.latest.differences}
 
     def accept(self) -> tuple[str, ...]:
-        """A person takes IB's books as they are; returns what was accepted."""
-        accepted = self.latest.disputed
+        """A person takes IB's books as they were shown; returns what was accepted.
+
+        What has come up since is not among it: nobody has seen it yet.
+        """
+        accepted = self.confirmed
         self._accepted |= frozenset(accepted)
         self.confirmed, self._seen, self.pending = (), (), False
         return accepted

@@ -80,7 +80,11 @@ class EntryDesk:
 
     def _place(self, entry: EntryOrder) -> None:
         broker, wanted = self._broker, entry.suggestion
-        terms = entry.terms(broker.quotes.now(wanted.contract))
+        sides = broker.quotes.now(wanted.contract)
+        if not sides.serves(wanted.side):  # margin and books were waited for since the yes
+            self._refuse(entry, "the quote is gone or old by now: nothing was sent")
+            return
+        terms = entry.terms(sides)
         worst = entry.plan.worst_price
         try:
             entry.placed = broker.room.send("entry", terms, suggestion=wanted, worst=worst)

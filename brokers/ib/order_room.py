@@ -272,8 +272,10 @@ class OrderRoom:
         """Believe the line's own word where its event was taken by somebody else."""
         self.state = state
 
-    def adopt_manual(self, seen: ExecutionSeen, contract: Contract) -> IBOrder:
-        """Give somebody else's execution an order of ours, so that journal and books have one."""
+    def adopt_manual(
+        self, seen: ExecutionSeen, contract: Contract, reason: ExitReason, **payload: Any
+    ) -> IBOrder:
+        """Give what was not our doing an order of ours, so that journal and books have one."""
         ref = self.journal.intend(
             self.clock.market_now(),
             purpose="exit",
@@ -282,9 +284,9 @@ class OrderRoom:
             quantity=seen.quantity,
             limit=seen.price,
             account=self.link.account,
-            exit_reason=ExitReason.MANUAL,
+            exit_reason=reason,
             exit_decided_ts=self.clock.market_now(),
-            payload={"execution_id": seen.execution_id},
+            payload={"execution_id": seen.execution_id, **payload},
         )
         ticket = OrderTicket(ref, contract, seen.side, seen.quantity, limit=seen.price)
         order = IBOrder(ticket, "manual", OrderState.FILLED)

@@ -57,7 +57,7 @@ class Findings:
             *map(_shares, self.shares),
             *(f"IB holds {one.quantity:+g} {one.symbol} {one.security}" for one in self.others),
             *(f"an order that is not ours works: {_order(one)}" for one in self.foreign_orders),
-            *(f"not ours: {_execution(one)}" for one in self.foreign_executions),
+            *map(execution_words, self.foreign_executions),
             *self.overfilled,
         )
 
@@ -112,6 +112,22 @@ def compare(
     )
 
 
+def assigned(
+    held: Mapping[Contract, int], books: Books, underlying: str = "SPY"
+) -> dict[Contract, int]:
+    """Contracts of ours that IB does not hold any more because they became shares (signed).
+
+    Empty unless the account holds all the shares that they make.
+    """
+    other = theirs(books)
+    gone = {one: ours - other.get(one, 0) for one, ours in held.items()}
+    gone = {one: number for one, number in gone.items() if number * held[one] > 0}
+    gone = {one: number for one, number in gone.items() if abs(number) <= abs(held[one])}
+    made = sum(number * one.multiplier * one.right.sign for one, number in gone.items())
+    there = sum(one.quantity for one in books.positions if _is_shares(one, underlying))
+    return gone if made and there * made > 0 and abs(there) >= abs(made) else {}
+
+
 def theirs(books: Books) -> dict[Contract, int]:
     """Signed option contracts of the account."""
     held: dict[Contract, int] = {}
@@ -155,7 +171,9 @@ def _order(order: OrderSeen) -> str:
     return f"{verb} {order.quantity} {order.contract or 'of something else'} ({order.status})"
 
 
-def _execution(execution: ExecutionSeen) -> str:
+def execution_words(execution: ExecutionSeen) -> str:
+    """An execution that is not ours, as it is disputed."""
     verb = "bought" if execution.side > 0 else "sold"
     key = execution.execution_id
-    return f"{verb} {execution.quantity} {execution.contract} at {execution.price:.2f} ({key})"
+    sold = f"{verb} {execution.quantity} {execution.contract} at {execution.price:.2f}"
+    return f"not ours: {sold} ({key})"

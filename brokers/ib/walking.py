@@ -63,10 +63,11 @@ def first_limit(side: int, limit: float, worst: float, sides: Sides) -> float:
 def next_limit(side: int, limit: float, worst: float, sides: Sides) -> float | None:
     """One tick nearer to the market; None to stay.
 
-    It stays at the worst price, and where the market's own side already meets the limit.
+    It stays at the worst price, where the market's own side already meets the limit, and where
+    nobody knows the market: a price is not given away to a quote that is gone or old.
     """
     natural = sides.natural(side)
-    if natural > 0 and side * (limit - natural) >= -_DUST:
+    if not natural > 0 or side * (limit - natural) >= -_DUST:
         return None
     step = round(limit + side * TICK, 2)
     past = side * (step - to_tick(worst, side < 0)) > _DUST

@@ -70,7 +70,7 @@ class Clearing:
         return better
 
     def expired(self, today_too: bool) -> Moved:
-        """Options whose day is over leave for their value in cash."""
+        """Options whose day is over leave: a cent in the money as shares, the rest for nothing."""
         today = self._market.session.date.strftime("%Y%m%d")
         gone = []
         for account, mine in self._ledger.holdings.items():
@@ -78,9 +78,7 @@ class Clearing:
                 day = self._catalogue.of(con_id).expiration
                 if day and (day < today or (day == today and today_too)):
                     gone.append((account, con_id))
-        for account, con_id in gone:
-            self._cash_out(account, con_id)
-        return gone
+        return [moved for account, con_id in gone for moved in self._settled(account, con_id)]
 
     def assigned(self, account: str, con_id: int) -> Moved:
         """Exercise or assignment of all that is held of an option: shares at the strike."""
@@ -96,9 +94,10 @@ class Clearing:
         self._ledger.cash[account] -= bought * price
         return [(account, con_id), (account, shares)]
 
-    def _cash_out(self, account: str, con_id: int) -> None:
-        held, contract = self._ledger.holding(account, con_id), self._catalogue.of(con_id).contract
+    def _settled(self, account: str, con_id: int) -> Moved:
+        contract = self._catalogue.of(con_id).contract
         assert contract is not None, "only options expire"
-        value = contract.intrinsic(self._market.spot()) * contract.multiplier
-        self._ledger.cash[account] += held.quantity * value
+        if round(contract.intrinsic(self._market.spot()), 2) >= 0.01:
+            return self.assigned(account, con_id)
         self._ledger.hold(account, con_id, Holding())
+        return [(account, con_id)]

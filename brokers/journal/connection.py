@@ -6,7 +6,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from brokers.journal import schema
-from errors import JournalError, SettingError
+from errors import DataError, JournalError, SettingError
 
 BUSY_SECONDS = 1.0
 """How long to wait for a lock of another program."""
@@ -38,6 +38,20 @@ def damaged(path: Path, words: str) -> JournalError:
 
 def _primary_code(error: sqlite3.DatabaseError) -> int:
     return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
+
+
+def make_room(path: Path) -> None:
+    """Make a journal's folder.
+
+    Raises `SettingError` where a file is in its place, `JournalError` where it cannot be made.
+    """
+    with told_in_one_line(path, "opened"):
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError):
+            raise SettingError(
+                f"journal {path} needs a folder {path.parent}, and a file is in its place: move it"
+            ) from None
 
 
 def open_for_writing(path: Path, durable: bool) -> sqlite3.Connection:
@@ -76,10 +90,10 @@ def _prepare(connection: sqlite3.Connection, path: Path, durable: bool) -> None:
 def open_for_reading(path: Path) -> sqlite3.Connection:
     """A read-only connection, beside a writer or alone.
 
-    Raises `JournalError` where there is no such journal, or where its version is not ours.
+    Raises `DataError` where there is no such journal, `JournalError` for a version not ours.
     """
     if not path.is_file():
-        raise JournalError(f"there is no journal {path}: `run.py live` writes one")
+        raise DataError(f"there is no journal {path}: `run.py live` writes one")
     address = f"{path.resolve().as_uri()}?mode=ro"
     with told_in_one_line(path, "read"):
         connection = sqlite3.connect(address, uri=True, timeout=BUSY_SECONDS, isolation_level=None)

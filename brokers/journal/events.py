@@ -15,6 +15,7 @@
 | suggestion_amended | suggestion_id, payload: the suggestion as it was asked again |
 | intent_amended | order_ref, and the columns as they were before |
 | execution_corrected | execution_id, and the columns as they were before |
+| settled | order_ref, contract, held, price, and the grounds of a position that expired |
 | message | text: what the screen said |
 """
 
@@ -42,6 +43,7 @@ class Event(StrEnum):
     SUGGESTION_AMENDED = "suggestion_amended"
     INTENT_AMENDED = "intent_amended"
     EXECUTION_CORRECTED = "execution_corrected"
+    SETTLED = "settled"
     MESSAGE = "message"
 
 

@@ -10,13 +10,19 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from brokers.journal.connection import copy_for_backup, open_for_writing, told_in_one_line
+from brokers.journal.connection import (
+    copy_for_backup,
+    make_room,
+    open_for_writing,
+    told_in_one_line,
+)
 from brokers.journal.events import Event
 from brokers.journal.executions import charge, write_execution
 from brokers.journal.lock import WriterLock
 from brokers.journal.memory import memory_of, past_fills
 from brokers.journal.payload import from_json, suggestion_from_payload, suggestion_to_payload
 from brokers.journal.session import SessionFacts
+from brokers.journal.settlements import Settlement, write_settlement
 from brokers.journal.tables import JournalTables, wall_utc
 from errors import InternalError
 from feeds.contract import Contract
@@ -48,8 +54,7 @@ class Journal:
         self.path = path
         self.session_id: str | None = None
         self.resumed = False
-        with told_in_one_line(path, "opened"):
-            path.parent.mkdir(parents=True, exist_ok=True)
+        make_room(path)
         self._lock = WriterLock(path)
         try:
             connection = open_for_writing(path, durable)
@@ -200,6 +205,18 @@ class Journal:
         """Set the commission (dollars) of an execution; False where it is unknown or as it was."""
         with self._tables.transaction():
             return charge(self._tables, execution_id, commission)
+
+    def settle(self, session_id: str, settlement: Settlement, *records: JournalRecord) -> str:
+        """Book an expired position of a session, open or closed; the order_ref it got.
+
+        `records` (its day, its outcomes) are written into that session too: all or none.
+        """
+        with self._tables.on_the_disk(), self._tables.transaction():
+            order_ref = self._next_order_ref(session_id)
+            write_settlement(self._tables, session_id, order_ref, settlement)
+            for record in records:
+                self._tables.insert(record.kind, session_id, record.ts, record.values)
+        return order_ref
 
     def concluded(self, suggestion_id: str, outcome: str) -> None:
         """Write what became of the last answer to a suggestion: "sent", or why it was not."""

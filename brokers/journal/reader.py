@@ -12,7 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from brokers.journal import schema
-from brokers.journal.connection import copy_for_backup, open_for_reading, told_in_one_line
+from brokers.journal.connection import (
+    copy_for_backup,
+    damaged,
+    open_for_reading,
+    told_in_one_line,
+)
 from brokers.journal.memory import memory_of, past_fills
 from brokers.journal.rows import taken
 from errors import InternalError
@@ -39,10 +44,14 @@ class JournalReader:
     """Reads a journal. Belongs to the thread that made it; may be used as a context manager."""
 
     def __init__(self, path: Path) -> None:
-        """Raises `JournalError` where there is no journal, or one that cannot be read."""
+        """Raises `DataError` where there is no journal, `JournalError` where it cannot be read."""
         self.path = path
         self._connection = open_for_reading(path)
         self._types = {name: schema.column_types(self._connection, name) for name in TABLES}
+        missing = [name for name, columns in self._types.items() if not columns]
+        if missing:
+            self._connection.close()
+            raise damaged(path, f"it has no table {missing[0]}")
 
     def __enter__(self) -> "JournalReader":
         return self

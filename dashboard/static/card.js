@@ -1,11 +1,11 @@
 // The question: what is asked, what a yes does, and the buttons that answer it.
 
-import { DASH, cell, price, row, seconds, set, share, signed, tone, whole } from "./words.js";
+import { DASH, cell, heading, price, row, seconds, set, share, signed, tone, whole } from "./words.js";
 import { instruct, post } from "./sending.js";
 
 const REST = 500; // ms: a button that has just come up under the pointer takes no click
 const NAMES = { y: "yes", n: "no", skip: "skip" };
-const GREEKS = [["delta", "Delta, shares"], ["gamma", "Gamma, shares per 1 %"], ["theta", "Theta, $ an hour"], ["vega", "Vega, $ a point"]];
+const GREEKS = [["delta", "Delta", "shares"], ["gamma", "Gamma", "shares per 1\u00a0%"], ["theta", "Theta", "$ an hour"], ["vega", "Vega", "$ a vol point"]];
 const by = (id) => document.getElementById(id);
 
 export class Card {
@@ -14,8 +14,10 @@ export class Card {
     this.open = null;
     this.since = 0;
     this.armed = "";
+    this.doubt = ""; // why a yes would be refused now
     this.sending = false;
     this.usable = false;
+    this.whole = true; // false while the desk cannot make the card: what is shown is an earlier one
     this.limits = { age: Number(document.body.dataset.ageLimit), drift: Number(document.body.dataset.driftLimit) };
     for (const button of document.querySelectorAll(".answer")) {
       button.addEventListener("click", () => this.give(button.dataset.answer));
@@ -40,7 +42,9 @@ export class Card {
     set("text", card.text);
     this.plan(card.plan);
     this.moves(card.moves);
-    by("moves").caption.textContent = card.entry ? "Dollars if SPY moves" : "Dollars if the position is kept and SPY moves";
+    const of = card.bar ? `, at the bar of ${card.bar.ny}` : "";
+    by("moves").caption.textContent = `${card.entry ? "Dollars if SPY moves" : "Dollars if the position is kept and SPY moves"}${of}`;
+    by("greeks").caption.textContent = `The book in Greeks${of}`;
     this.greeks(card.greeks);
     this.wants(card.wants);
     by("terms").hidden = !card.entry || card.worst === null;
@@ -59,6 +63,8 @@ export class Card {
       for (const chip of document.querySelectorAll(".chip")) chip.setAttribute("aria-pressed", "false");
       this.ring();
     }
+    const within = card.entry ? ` Answer within ${Number(document.body.dataset.seconds)} seconds.` : "";
+    set("announce", changed ? `The terms changed: ${card.title}.` : `Question: ${card.entry ? "" : "exit, "}${card.title}.${within} Keys y, n, s, then Enter.`);
     setTimeout(() => this.refresh(), REST + 20);
   }
 
@@ -69,7 +75,9 @@ export class Card {
     this.disarm();
     document.title = "zdte desk";
     if (before && by("said").dataset.kind !== "is-bad") set("said", ""); // a refusal stays
-    set("quiet", `No question is open.${card.ended ? ` The last one: ${card.ended.words}.` : ""}`);
+    const words = `No question is open.${card.ended ? ` The last one: ${card.ended.words}.` : ""}`;
+    set("quiet", words);
+    set("announce", before || card.ended ? words : "");
   }
 
   // The moving part: prices, ages, seconds left.
@@ -85,6 +93,10 @@ export class Card {
     set("q-age", quote ? `${seconds(quote.age)}${old ? " old" : ""}` : "no quote", old ? "old" : "");
     const far = question.drift !== null && question.drift > this.limits.drift;
     set("q-drift", question.drift === null ? DASH : `${signed(question.drift, 0)} ticks`, far ? "old" : "");
+    this.doubt = !this.open.entry ? "" : !quote ? "A yes would be refused: there is no quote"
+      : old ? `A yes would be refused: the quote is old, ${this.limits.age} s allowed`
+      : far ? `A yes would be refused: ${question.drift.toFixed(0)} ticks against, ${this.limits.drift} allowed` : "";
+    if (!this.armed) set("armed", this.doubt, this.doubt ? "old" : "");
     if (this.open.entry) {
       set("left", left === null ? "" : `${left.toFixed(0)} s left`, left !== null && left <= 10 ? "old" : "");
       by("countdown").hidden = left === null;
@@ -100,7 +112,7 @@ export class Card {
 
   refresh() {
     const rested = performance.now() - this.since >= REST;
-    const ready = this.usable && this.open && rested && !this.sending && !this.open.given;
+    const ready = this.usable && this.whole && this.open && rested && !this.sending && !this.open.given;
     for (const button of document.querySelectorAll(".answer")) button.disabled = !ready;
     if (this.open?.given) set("said", `${NAMES[this.open.given]} given: the desk looks at it`);
     return ready;
@@ -112,13 +124,13 @@ export class Card {
     for (const button of document.querySelectorAll(".answer")) {
       button.classList.toggle("is-armed", button.dataset.answer === answer);
     }
-    by("armed").textContent = `Enter gives ${NAMES[answer].toUpperCase()}, Esc takes it back`;
+    set("armed", `Enter gives ${NAMES[answer].toUpperCase()}, Esc takes it back`);
   }
 
   disarm() {
     this.armed = "";
     for (const button of document.querySelectorAll(".answer")) button.classList.remove("is-armed");
-    by("armed").textContent = "";
+    set("armed", "");
   }
 
   choose(chip) {
@@ -169,21 +181,8 @@ export class Card {
 
   moves(moves) {
     by("moves").hidden = !moves.length;
-    const head = document.createElement("tr"), first = document.createElement("th");
-    first.scope = "col";
-    head.append(first, ...moves.map((one) => {
-      const th = document.createElement("th");
-      th.scope = "col";
-      th.textContent = `${signed(one.move, 0)} %`;
-      return th;
-    }));
-    by("moves").tHead.replaceChildren(head);
-    const line = (title, name) => {
-      const th = document.createElement("th");
-      th.scope = "row";
-      th.textContent = title;
-      return row(th, ...moves.map((one) => cell(whole(one[name]), tone(Math.round(one[name])))));
-    };
+    by("moves").tHead.replaceChildren(row(heading("", "col"), ...moves.map((one) => heading(`${signed(one.move, 0)} %`, "col"))));
+    const line = (title, name) => row(heading(title, "row"), ...moves.map((one) => cell(whole(one[name]), tone(Math.round(one[name])))));
     const rows = [line("at close", "close")];
     if (moves.some((one) => one.now !== null)) rows.unshift(line("at once", "now"));
     by("moves").tBodies[0].replaceChildren(...rows);
@@ -192,12 +191,15 @@ export class Card {
   greeks(greeks) {
     by("greeks").hidden = !greeks;
     if (!greeks) return;
-    by("greeks").tBodies[0].replaceChildren(...GREEKS.map(([name, title]) => {
-      const th = document.createElement("th");
-      th.scope = "row";
-      th.textContent = title;
-      return row(th, cell(signed(greeks.before[name])), cell(signed(greeks.after[name])));
-    }));
+    const titles = GREEKS.map(([, title, unit]) => {
+      const th = heading(title, "col"), small = document.createElement("small");
+      small.textContent = unit;
+      th.append(small);
+      return th;
+    });
+    by("greeks").tHead.replaceChildren(row(heading("", "col"), ...titles));
+    const line = (title, book) => row(heading(title, "row"), ...GREEKS.map(([name]) => cell(signed(book[name]))));
+    by("greeks").tBodies[0].replaceChildren(line("before", greeks.before), line("after a yes", greeks.after));
   }
 
   wants(wants) {
@@ -205,6 +207,7 @@ export class Card {
       const name = document.createElement("span"), bar = document.createElement("meter"), words = document.createElement("span");
       name.textContent = one.action;
       bar.value = one.share ?? 0;
+      bar.setAttribute("aria-label", one.action);
       words.textContent = share(one.share);
       return [name, bar, words];
     }));

@@ -3,7 +3,7 @@
 import { money, price, share } from "./words.js";
 
 const SPACE = "http://www.w3.org/2000/svg";
-const LEFT = 8, RIGHT = 58, TOP = 18, GAP = 26, BOTTOM = 20;
+const LEFT = 8, RIGHT = 64, TOP = 18, GAP = 26, BOTTOM = 20;
 const PANES = [
   { name: "spot", title: "SPY", height: 190, words: (v) => price(v) },
   { name: "iv", title: "ATM IV", height: 70, words: (v) => share(v) },
@@ -18,19 +18,22 @@ function draw(name, facts, parent, words) {
   return element;
 }
 
-// Round steps of 1, 2 or 5, about as many as asked for.
+// Round steps of 1, 2 or 5, about as many as asked for and never fewer than two.
 function steps(low, high, wanted) {
   const rough = (high - low) / wanted, power = 10 ** Math.floor(Math.log10(rough));
-  const step = [1, 2, 5, 10].map((one) => one * power).find((one) => one >= rough);
   const marks = [];
-  for (let at = Math.ceil(low / step) * step; at <= high + 1e-9; at += step) marks.push(at);
+  for (const step of [10, 5, 2, 1, 0.5].map((one) => one * power)) {
+    if (step < rough && marks.length > 1) break;
+    marks.length = 0;
+    for (let n = Math.ceil(low / step); n * step <= high; n += 1) marks.push(n * step);
+  }
   return marks;
 }
 
 function range(values, zero) {
   const known = values.filter((one) => one !== null);
-  if (zero) known.push(0);
   if (!known.length) return null;
+  if (zero) known.push(0);
   let low = known[0], high = known[0];
   for (const one of known) { low = Math.min(low, one); high = Math.max(high, one); }
   const room = (high - low || Math.abs(high) * 0.01 || 1) * 0.08;
@@ -76,19 +79,26 @@ export class DayChart {
     svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
     svg.setAttribute("height", height);
     this.x = (minute) => LEFT + (minute / minutes) * (width - LEFT - RIGHT);
-    let top = TOP;
-    for (const pane of PANES) {
-      this.pane(svg, pane, bars, top, width);
-      top += pane.height + GAP;
-    }
     const bottom = height - BOTTOM;
     const every = width < 520 ? 120 : 60;
     for (let minute = 30; minute < minutes; minute += every) {
       draw("line", { x1: this.x(minute), x2: this.x(minute), y1: TOP, y2: bottom, class: "grid" }, svg);
       draw("text", { x: this.x(minute), y: height - 5, "text-anchor": "middle" }, svg, this.clockAt(minute));
     }
+    let top = TOP;
+    for (const pane of PANES) {
+      this.pane(svg, pane, bars, top, width);
+      top += pane.height + GAP;
+    }
     this.cross = draw("line", { y1: TOP, y2: bottom, class: "cross", visibility: "hidden" }, svg);
     this.host.replaceChildren(svg);
+    this.host.setAttribute("aria-label", `The session so far. ${this.words(bars.t.length - 1)}`);
+  }
+
+  words(n) {
+    if (n < 0) return "Nothing yet.";
+    const { bars } = this.day;
+    return [this.clockAt(bars.t[n]), ...PANES.map((pane) => `${pane.title} ${pane.words(bars[pane.name][n])}`)].join("   ");
   }
 
   pane(svg, pane, bars, top, width) {
@@ -101,17 +111,23 @@ export class DayChart {
     }
     const [low, high] = found;
     const y = (value) => bottom - ((value - low) / (high - low)) * pane.height;
+    const last = values.length - 1, tag = last >= 0 && values[last] !== null ? y(values[last]) : -1000;
     for (const mark of steps(low, high, pane.height / 40)) {
       const kind = pane.zero && Math.abs(mark) < 1e-9 ? "zero" : "grid";
       draw("line", { x1: LEFT, x2: width - RIGHT, y1: y(mark), y2: y(mark), class: kind }, svg);
+      if (Math.abs(y(mark) - tag) < 15) continue; // the newest value stands there
       draw("text", { x: width - RIGHT + 6, y: y(mark) + 4 }, svg, pane.words(mark).replace(".00", ""));
     }
     draw("path", { d: line(bars.t, values, this.x, y), class: `line ${pane.name}` }, svg);
-    const last = values.length - 1;
-    if (last >= 0 && values[last] !== null) {
-      draw("circle", { cx: this.x(bars.t[last]), cy: y(values[last]), r: 2.5, class: "now" }, svg);
-    }
+    if (tag > -1000) this.last(svg, pane, this.x(bars.t[last]), tag, values[last], width);
     if (pane.name === "spot") this.marks(svg, y);
+  }
+
+  // The newest value, in words at its height.
+  last(svg, pane, x, y, value, width) {
+    draw("circle", { cx: x, cy: y, r: 2.5, class: "now" }, svg);
+    draw("rect", { x: width - RIGHT + 2, y: y - 8, width: RIGHT - 2, height: 16, rx: 3, class: "tag" }, svg);
+    draw("text", { x: width - RIGHT + 6, y: y + 4, class: "tag-words" }, svg, pane.words(value));
   }
 
   marks(svg, y) {
@@ -143,7 +159,6 @@ export class DayChart {
     this.cross.setAttribute("x1", x);
     this.cross.setAttribute("x2", x);
     this.cross.setAttribute("visibility", "visible");
-    const words = PANES.map((pane) => `${pane.title} ${pane.words(bars[pane.name][near])}`);
-    this.readout.textContent = `${this.clockAt(bars.t[near])}   ${words.join("   ")}`;
+    this.readout.textContent = this.words(near);
   }
 }

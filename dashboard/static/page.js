@@ -8,6 +8,13 @@ import { showChain, showDay, showLog } from "./tables.js";
 
 const SILENT = 1500; // ms without an event, or of a desk that reports nothing: told at once
 const AGAIN = 1000;
+const DEAD = 5000; // ms of silence on a connection that calls itself open: a phone that slept, a changed network
+const WHY = {
+  401: "The desk was started anew, or has forgotten this browser: open the link that it printed last.",
+  429: "Too many requests came from here: trying again in a moment.",
+  503: "Too many pages of this desk are open, in this browser or in all: close one; this one goes on by itself.",
+};
+const PARTS = { card: "the question", chain: "the chain", day: "chart, suggestions, orders and executions", log: "the messages" };
 const by = (id) => document.getElementById(id);
 const facts = document.body.dataset;
 
@@ -40,18 +47,19 @@ function judge() {
   } else if (!heard) {
     [state, words] = ["lost", "Connecting to the desk. Nothing here is known yet."];
   } else if (gap > SILENT || source?.readyState !== EventSource.OPEN) {
-    [state, words] = ["lost", `CONNECTION LOST ${seconds(gap / 1000)} ago. Trying again.${from}`];
+    [state, words] = ["lost", `CONNECTION LOST ${seconds(gap / 1000)} ago. Trying again; the desk's terminal takes answers and kill.${from}`];
   } else if (lastNow && lastNow.silent * 1000 > SILENT) {
     const why = lastNow.over ? "The session is over and the desk writes its files" : "THE DESK IS SILENT";
     [state, words] = ["lost", `${why}: nothing for ${seconds(lastNow.silent)}.${from}`];
   }
+  if (!ended && heard && gap > DEAD) again();
   if (facts.state !== state) facts.state = state;
   by("lost").hidden = !words;
   if (by("lost").textContent !== words) by("lost").textContent = words;
   set("link", { live: "live", lost: "not live", over: "ended" }[state]);
   card.usable = state === "live";
   card.refresh();
-  for (const id of ["pause", "kill", "close", "invite"]) by(id).disabled = state !== "live";
+  for (const one of document.querySelectorAll("#pause, #kill, #close, #invite, form button[type=submit]")) one.disabled = state !== "live";
 }
 
 function listen() {
@@ -66,23 +74,27 @@ function listen() {
   on("card", (told) => { card.show(told); if (lastNow) card.move(lastNow.question); });
   on("day", (day) => { chart.show(day); showDay(day); });
   on("chain", showChain);
-  on("log", showLog);
+  on("log", (log) => { showLog(log); showAlarm(log); });
   on("end", (told) => { ended = told.words.charAt(0).toUpperCase() + told.words.slice(1); source.close(); });
   source.onerror = () => {
     judge();
     if (ended || source.readyState !== EventSource.CLOSED) return;
-    setTimeout(again, AGAIN);
+    setTimeout(() => { trying = 0; again(); }, AGAIN);
   };
 }
 
-// The browser has given up: find out why, and try again.
+// The browser has given up, or waits for what never comes: find out why, and try again.
+let trying = 0;
 async function again() {
+  if (performance.now() < trying) return;
+  trying = performance.now() + DEAD;
   try {
-    const answer = await fetch("/", { method: "HEAD", cache: "no-store" });
-    refused = answer.status === 401 ? "The desk was started anew: open the link that it printed." : "";
+    const answer = await fetch("/events", { method: "HEAD", cache: "no-store", signal: AbortSignal.timeout(AGAIN) });
+    refused = WHY[answer.status] ?? "";
   } catch {
     refused = "";
   }
+  trying = performance.now() + (refused ? AGAIN : DEAD);
   source.close();
   listen();
 }
@@ -94,31 +106,62 @@ function showNow(now) {
   clock(by("clock"), now.time);
   set("spot", price(now.spot));
   set("iv", share(now.iv));
-  set("day-pnl", money(now.day_pnl), tone(now.day_pnl));
+  set("day-pnl", now.bar.time ? money(now.day_pnl) : DASH, now.bar.time ? tone(now.day_pnl) : "");
   by("halted").hidden = !now.halted;
   set("halted", now.halted ? `No new entries: ${now.halted}` : "");
+  showBar(now);
   paused = now.halted.startsWith("paused");
   set("pause", paused ? "Resume" : "Pause");
   card.move(now.question);
   showPosition(now.position);
   by("working").replaceChildren(...now.orders.map((one) => {
     const item = document.createElement("li");
-    item.textContent = `${one.text} ${one.filled}/${one.quantity} ${one.limit === null ? "" : `at ${price(one.limit)}`} ${one.status}`;
+    item.textContent = `working: ${one.text.replaceAll("_", " ")} ${one.filled}/${one.quantity} ${one.limit === null ? "" : `at ${price(one.limit)}`} ${one.status}`;
     return item;
   }));
   set("h-feed", now.feed || DASH);
-  const stale = now.bar.age !== null && !now.over && now.bar.age > 2 * Number(facts.barSeconds);
-  set("h-bar", now.bar.time ? `${now.bar.time.ny}, ${seconds(now.bar.age)} ago` : "none yet", stale ? "old" : "");
   set("h-broker", now.broker || DASH);
   set("h-desk", now.silent * 1000 > SILENT ? `silent for ${seconds(now.silent)}` : now.halted ? "halted" : "running");
-  set("h-loss", dollars(now.loss_left), now.loss_left <= 0 ? "old" : "");
+  set("h-loss", now.bar.time ? dollars(now.loss_left) : DASH, now.bar.time && now.loss_left <= 0 ? "old" : "");
+  set("h-wait", !now.bar.time || now.over ? DASH : now.wait_left > 0 ? `in ${Math.ceil(now.wait_left)} min` : "when it wants to");
   set("h-pages", String(now.browsers));
+  facts.told = now.told; // when the desk told this, seconds: what is on the screen is of then
+}
+
+// Everything that is of the last bar says so where a bar is missing; so does what could not be made.
+// In accelerated time a bar is minutes old at once: it is missing when none comes for a while here too.
+let bar = "", barAt = 0;
+function showBar(now) {
+  if (!barAt || bar !== now.bar.time?.ny) [bar, barAt] = [now.bar.time?.ny, performance.now()];
+  const late = now.bar.age !== null && !now.over && now.bar.age > 2 * Number(facts.barSeconds);
+  const stale = late && performance.now() - barAt > SILENT;
+  const of = now.bar.time ? `${now.bar.time.ny}, ${seconds(now.bar.age)} ago` : "none yet";
+  set("h-bar", of, stale ? "old" : "");
+  set("bar", now.bar.time ? now.bar.time.ny : "none yet", stale ? "old" : "");
+  facts.bar = stale ? "old" : "";
+  const words = stale ? [`NO BAR since ${of}: SPY, volatility, Greeks, chain, chart and the day's dollars are of then.`] : [];
+  if (now.broken.length) words.push(`Not up to date: ${now.broken.map((one) => PARTS[one] ?? one).join("; ")}. The desk's terminal says why.`);
+  by("stale").hidden = !words.length;
+  set("stale", words.join(" "));
+  card.whole = !now.broken.includes("card");
+}
+
+// The newest alarm stands above everything until the person has seen it.
+let alarm = "", seen = "";
+function showAlarm(log) {
+  const last = log.lines.findLast((one) => one.text.startsWith("ALARM"));
+  const words = last ? `${last.time?.ny ?? ""} ${last.text}` : "";
+  if (words && words !== alarm) ring();
+  alarm = words;
+  set("alarm-words", words);
+  by("alarm").hidden = !words || words === seen;
 }
 
 function showPosition(held) {
   by("held").hidden = !held;
   by("flat").hidden = Boolean(held);
-  set("pnl", held ? money(held.pnl) : "", held ? tone(held.pnl) : "");
+  const old = held && (!held.quote || held.quote.age === null || held.quote.age > Number(facts.ageLimit));
+  set("pnl", held ? `${money(held.pnl)}${old ? " old" : ""}` : "", held ? (old ? "old" : tone(held.pnl)) : "");
   if (!held) return;
   set("held-words", held.words);
   set("p-price", price(held.price));
@@ -126,7 +169,6 @@ function showPosition(held) {
   clock(by("p-since"), held.entered);
   set("p-bid", price(held.quote?.bid));
   set("p-ask", price(held.quote?.ask));
-  const old = !held.quote || held.quote.age === null || held.quote.age > Number(facts.ageLimit);
   set("p-age", held.quote ? `${seconds(held.quote.age)}${old ? " old" : ""}` : "no quote", old ? "old" : "");
 }
 
@@ -207,6 +249,7 @@ document.addEventListener("keydown", (event) => {
 by("pause").addEventListener("click", () => tell(paused ? "resume" : "pause"));
 by("kill").addEventListener("click", kill);
 by("close").addEventListener("click", close);
+by("alarm-seen").addEventListener("click", () => { seen = alarm; by("alarm").hidden = true; });
 by("help").addEventListener("click", () => by("keys").showModal());
 by("sound").addEventListener("click", turnSound);
 by("invite").addEventListener("click", invite);

@@ -12,7 +12,7 @@ function outcome(one) {
 export function showDay(day) {
   fill("suggestions", day.suggestions.map((one) => row(
     cell(timeOf(one.time)),
-    cell(one.exit ? `${one.words} (exit: ${one.exit})` : one.words),
+    cell(one.exit ? `${one.words} (exit: ${one.exit.replaceAll("_", " ")})` : one.words),
     cell(price(one.bid), "n"),
     cell(price(one.ask), "n"),
     cell(price(one.risk), "n"),
@@ -30,7 +30,7 @@ export function showDay(day) {
   fill("orders", day.orders.map((one) => row(
     cell(timeOf(one.time)), cell(one.words), cell(one.purpose.replaceAll("_", " ")),
     cell(one.limit === null ? "market" : price(one.limit), "n"),
-    cell(`${one.status} ${one.filled}/${one.quantity}${one.message ? `: ${one.message}` : ""}`, "free"),
+    cell(`${one.status} ${one.filled}/${one.quantity}${one.message ? `: ${one.message.replaceAll("_", " ")}` : ""}`, "free"),
   )), "none yet");
   fill("executions", day.executions.map((one) => row(
     cell(timeOf(one.time)), cell(one.words, "free"), cell(price(one.mid, 3), "n"),

@@ -81,6 +81,12 @@ export function cell(content, kinds = "") {
   return element;
 }
 
+export function heading(words, scope) {
+  const element = document.createElement("th");
+  [element.scope, element.textContent] = [scope, words];
+  return element;
+}
+
 export function row(...cells) {
   const element = document.createElement("tr");
   element.append(...cells);
@@ -95,6 +101,10 @@ export function fill(id, rows, empty) {
     const only = cell(empty, "quiet");
     only.colSpan = table.tHead.rows[0].cells.length;
     rows = [row(only)];
+  }
+  const names = [...table.tHead.rows[0].cells].map((one) => one.textContent);
+  for (const one of rows) {
+    if (one.cells.length === names.length) names.forEach((name, n) => { one.cells[n].dataset.name = name; });
   }
   body.replaceChildren(...rows);
 }

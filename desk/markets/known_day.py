@@ -8,6 +8,7 @@ from typing import Self
 
 from desk.markets.market import Mask
 from desk.markets.recording import SafeRecording
+from desk.markets.since import MarketSince
 from errors import DataError, SettingError
 from feeds.chain import ChainDay
 from feeds.live.live_feed import LiveFeed
@@ -57,6 +58,7 @@ class KnownDayMarket(ABC):
         if day.official_close is not None:
             self.feed.set_official_close(day.session, day.official_close, day.close_source)
         self._speed, self._start_ts, self._is_closed = speed, start_ts, False
+        self._since = MarketSince(self.now)
         self._recording: SafeRecording | None = None
         if folder is not None:
             period, exit_minutes = max(1, round(bar_seconds)), settings.rules.time_exit_minutes
@@ -68,7 +70,8 @@ class KnownDayMarket(ABC):
     def line(self) -> str:
         """What the data is worth now and since when, in one line."""
         recording = self._recording.problem if self._recording is not None else ""
-        return f"{self._data_line()}; {recording}" if recording else self._data_line()
+        line = f"{self._data_line()}; {recording}" if recording else self._data_line()
+        return self._since.told(line)
 
     def now(self) -> int:
         """Market time in nanoseconds since 1970 UTC; at the greatest speed that of the bar."""

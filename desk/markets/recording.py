@@ -79,7 +79,7 @@ class SafeRecording:
             self._recorder = SessionRecorder(
                 self.store, self.session, period, source=source, time_exit_minutes=time_exit
             )
-        except OSError as error:
+        except (OSError, DeskError) as error:
             self._fail(error)
 
     def _fail(self, error: Exception) -> None:

@@ -21,6 +21,7 @@ from desk.markets.boards import StreamedBoard
 from desk.markets.known_day import RECORDED
 from desk.markets.market import Board, Mask
 from desk.markets.recording import SafeRecording
+from desk.markets.since import MarketSince
 from errors import DataError, NoSubscriptionError
 from feeds.live.live_feed import LiveFeed
 from feeds.live.recorder import SOURCE
@@ -104,6 +105,7 @@ class TerminalMarket:
         self._stack = ExitStack()
         self._recording = self._recording_into(folder)
         self._archive_problem = ""
+        self._since = MarketSince(self.now)
         self._archive_rest = self._short_rest()
         self._archive = Thread(target=self._put_in_order, name="archive", daemon=True)
         self._is_started = self._is_closed = False
@@ -134,7 +136,8 @@ class TerminalMarket:
         if self.now() < self.session.open_ns:
             told.insert(0, f"the market opens at {self.session.open:%H:%M} New York")
         recording = "" if self._recording is None else self._recording.problem
-        return "; ".join(text for text in (*told, recording, self._archive_problem) if text)
+        line = "; ".join(text for text in (*told, recording, self._archive_problem) if text)
+        return self._since.told(line) if self.is_simulated else line
 
     def now(self) -> int:
         """Market time in nanoseconds since 1970 UTC."""

@@ -17,7 +17,7 @@ import numpy as np
 from errors import DataError
 from feeds.chain import ChainDay, chain_day
 from feeds.data_quality import thinness
-from feeds.live.row_file import RecordedRow, RowFile, read_rows
+from feeds.live.row_file import RecordedRow, RowFile, RowLock, read_rows
 from feeds.manifest import StoredSession
 from feeds.parquet_day import decode_day
 from feeds.sessions import FULL_DAY_MINUTES, Session, session_on
@@ -68,6 +68,8 @@ class SessionRecorder:
     ) -> None:
         """Goes on where an earlier process of the same session stopped.
 
+        Raises `DataError` where another process records it.
+
         Args:
             store: where the session will be.
             session: the trading day.
@@ -97,8 +99,11 @@ class SessionRecorder:
 
         Without an official close the session is stored too; a later `finish` may bring it.
         """
-        self._file.close()
-        done = _assemble(self.store, self._terms, close, self._time_exit_minutes)
+        self._file.seal()
+        try:
+            done = _assemble(self.store, self._terms, close, self._time_exit_minutes)
+        finally:
+            self._file.close()
         return replace(done, off_cent=self._file.off_cent, torn_bytes=self._file.torn_bytes)
 
     def close(self) -> None:
@@ -120,10 +125,18 @@ def recover(
     files = sorted((store.root / FOLDER).glob("*.rows"))
     named = [terms for terms in map(_Terms.of, files) if terms is not None]
     found = [terms for terms in named if terms.day < before]
-    return [
-        _assemble(store, terms, close_of(session_on(terms.day)), time_exit_minutes)
-        for terms in sorted(found, key=lambda terms: terms.day)
-    ]
+    done = []
+    for terms in sorted(found, key=lambda terms: terms.day):
+        try:
+            lock = RowLock(terms.path(store.root))
+        except DataError:  # whoever records it will put it into the store
+            continue
+        try:
+            close = close_of(session_on(terms.day))
+            done.append(_assemble(store, terms, close, time_exit_minutes))
+        finally:
+            lock.release()
+    return done
 
 
 @dataclass(frozen=True, slots=True)

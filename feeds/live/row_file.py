@@ -16,7 +16,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from filelock import FileLock, Timeout
 
+from errors import DataError
 from feeds.chain import ChainDay, Integers, Sizes
 from feeds.parquet_day import off_cent
 from feeds.sessions import NANOSECONDS_A_MINUTE, Floats
@@ -51,13 +53,39 @@ class RowsRead:
     torn_bytes: int
 
 
+class RowLock:
+    """Holds `PATH.lock`, for a file of rows, until `release`, or the end of the process.
+
+    Another process could cut off the row that is being written, and put half a session into the
+    store.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Takes it. Raises `DataError` where somebody else has it."""
+        self._path = path
+        self._lock = FileLock(f"{path}.lock", blocking=False, thread_local=False)
+        try:
+            self._lock.acquire()
+        except Timeout:
+            raise DataError(f"{path.name} is being recorded by another process") from None
+
+    def release(self) -> None:
+        """Let others have it; twice does no harm. Nothing stays where the rows are gone."""
+        if self._lock.is_locked and not self._path.exists():
+            Path(self._lock.lock_file).unlink(missing_ok=True)
+        self._lock.release()
+
+
 class RowFile:
     """A file of rows, opened to append. What a crash tore off at its end is cut first."""
 
     def __init__(self, path: Path) -> None:
-        """Opens `path`, made with its folder where it is not there."""
+        """Opens `path`, made with its folder where it is not there.
+
+        Raises `DataError` where somebody else records into it.
+        """
         path.parent.mkdir(parents=True, exist_ok=True)
-        self.path = path
+        self.path, self._lock = path, RowLock(path)
         self.off_cent = 0
         self.torn_bytes = 0
         if path.exists():
@@ -90,9 +118,14 @@ class RowFile:
             self._file.truncate(end)
             raise
 
-    def close(self) -> None:
-        """Close the file; twice does no harm."""
+    def seal(self) -> None:
+        """Close the file and keep the lock: it is read now. Twice does no harm."""
         self._file.close()
+
+    def close(self) -> None:
+        """Close the file and let others have it; twice does no harm."""
+        self._file.close()
+        self._lock.release()
 
 
 def read_rows(path: Path) -> RowsRead:

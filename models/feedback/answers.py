@@ -58,9 +58,10 @@ class Answers:
 
 
 def answers_of(table: pd.DataFrame) -> Answers:
-    """The y and n of a feedback table; rows with a missing feature are left out."""
+    """The y and n of a feedback table; rows with a missing feature or no weight are left out."""
     phi = inputs(features_of(table), table["action"].to_numpy())
-    row = np.flatnonzero(is_labelled(table) & np.isfinite(phi).all(axis=1))
+    counts = is_labelled(table) & (table["weight"] > 0).to_numpy(bool)
+    row = np.flatnonzero(counts & np.isfinite(phi).all(axis=1))
     said = table.iloc[row]
     return Answers(
         phi=phi[row],

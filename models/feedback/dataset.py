@@ -1,7 +1,7 @@
 """The feedback data set: one row an entry suggestion, shown or vetoed, with how it ended.
 
 Rows come from the journal's tables (`feedback_table`), from files of earlier desks
-(`models.feedback.importing`) or from Parquet. Schema "feedback/1"; docs/learning.md tells what the
+(`models.feedback.importing`) or from Parquet. Schema "feedback/2"; docs/learning.md tells what the
 columns mean. Prices are dollars a share, money is dollars, `ts` is New York's time.
 """
 
@@ -21,7 +21,7 @@ from errors import DataError
 from feeds.sessions import NEW_YORK
 from vocabulary import FEATURE_COLUMNS, FEATURE_VERSION, Action, Answer
 
-SCHEMA = "feedback/1"
+SCHEMA = "feedback/2"
 LARGEST_WEIGHT = 5.0
 """Of a suggestion that was unlikely to be shown: min(1 / P(shown), 5)."""
 
@@ -52,7 +52,7 @@ _ORDER = (
     *(("reason_code", _TEXT), ("comment", _TEXT)),
     *((name, _FIGURE) for name in ("risk_score", "bid", "ask", "spot", "iv")),
     *(("right", _TEXT), ("strike", _FIGURE), ("quantity", _FIGURE)),
-    *((name, _FIGURE) for name in ("shadow_pnl", "pnl", "weight")),
+    *((name, _FIGURE) for name in ("fill_price", "shadow_pnl", "pnl", "weight")),
 )
 _KINDS = dict(_ORDER)
 COLUMNS = tuple(_KINDS)
@@ -73,12 +73,14 @@ def feedback_table(
     decisions: pd.DataFrame,
     outcomes: pd.DataFrame,
     sessions: pd.DataFrame,
+    fill_prices: Mapping[tuple[str, str], float] | None = None,
 ) -> pd.DataFrame:
     """The table of one journal, oldest first: `COLUMNS`.
 
     Args:
         suggestions, decisions, outcomes, sessions: the journal's tables of these names
             (`JournalReader.table`), of any sessions.
+        fill_prices: of entries by session and suggestion (`fill_prices_of`).
 
     An answer that no person gave (channel "automatic") counts as none. Raises `DataError` for
     frames of another schema, features of another version or actions that are not known.
@@ -94,11 +96,31 @@ def feedback_table(
     facts = {row["id"]: row for row in _rows(sessions)}
     answers, ends = _by_key(decisions), _by_key(outcomes)
     entries = [row for row in _rows(suggestions) if row["exit_reason"] is None]
+    prices = fill_prices or {}
     rows = [
-        _row(row, answers.get(_key(row), {}), ends.get(_key(row), {}), facts[row["session_id"]])
+        {"fill_price": prices.get(_key(row))}
+        | _row(row, answers.get(_key(row), {}), ends.get(_key(row), {}), facts[row["session_id"]])
         for row in entries
     ]
     return typed(rows)
+
+
+def fill_prices_of(
+    intents: Iterable[Mapping[str, Any]], executions: Iterable[Mapping[str, Any]]
+) -> dict[tuple[str, str], float]:
+    """Mean price a share at which each entry was filled, by session and suggestion.
+
+    `intents` and `executions` are rows of the journal's tables.
+    """
+    entries = {row["order_ref"]: _key(row) for row in intents if row["suggestion_id"]}
+    filled: dict[tuple[str, str], list[tuple[float, float]]] = {}
+    for row in executions:
+        if row["order_ref"] in entries and row["quantity"]:
+            filled.setdefault(entries[row["order_ref"]], []).append((row["price"], row["quantity"]))
+    return {
+        key: sum(price * count for price, count in parts) / sum(count for _, count in parts)
+        for key, parts in filled.items()
+    }
 
 
 def combined(tables: Iterable[pd.DataFrame]) -> pd.DataFrame:
@@ -218,7 +240,7 @@ def _row(
     end: Mapping[str, Any],
     session: Mapping[str, Any],
 ) -> dict[str, Any]:
-    _check_row(suggestion)
+    _check_row(suggestion, answer)
     mode = suggestion.get("mode") or session["mode"]
     source = _SOURCES.get(mode, mode)
     shown = suggestion.get("shown") is not False
@@ -227,7 +249,7 @@ def _row(
     by_person = answer if answer.get("channel") != NOBODY else {}
     milliseconds = by_person.get("response_ms")
     return {
-        **{name: suggestion.get(name) for name in COLUMNS},
+        **{name: suggestion.get(name) for name in COLUMNS if name != "fill_price"},
         "session_date": date.fromisoformat(str(session["session_date"])),
         "mode": mode,
         "source": source,
@@ -247,10 +269,18 @@ def _row(
     }
 
 
-def _check_row(suggestion: Mapping[str, Any]) -> None:
+def _check_row(suggestion: Mapping[str, Any], answer: Mapping[str, Any]) -> None:
     where = f"suggestion {suggestion['suggestion_id']} of session {suggestion['session_id']}"
     if suggestion["action"] not in (Action.SELL_CALL, Action.SELL_PUT):
         raise DataError(f"{where} has the unknown action {suggestion['action']}")
     version = suggestion["feature_version"]
     if version not in (None, FEATURE_VERSION):
         raise DataError(f"{where} has features of version {version}, not {FEATURE_VERSION}")
+    if suggestion["ts"] is None:
+        raise DataError(f"{where} has no time")
+    response = answer.get("response")
+    if response is not None and response not in set(Answer):
+        raise DataError(f"{where} has the unknown answer {response!r}")
+    chance = suggestion.get("show_probability")
+    if chance is not None and not 0 <= chance <= 1:
+        raise DataError(f"{where} was shown with the probability {chance:g}")

@@ -25,12 +25,19 @@ FEWEST_SESSIONS = 10
 
 
 class CurvePoint(NamedTuple):
-    """What the first `answers` alone foretell of all later ones."""
+    """What the first `answers` alone foretell of all later ones.
+
+    `shown` of these would reach the threshold, with the share `agreed` of y among them (NaN where
+    there is none); `base` is the share of y among all of them.
+    """
 
     answers: int
     later: int
     auc: float
     log_loss: float
+    shown: int
+    agreed: float
+    base: float
 
 
 class VetoEvidence(NamedTuple):
@@ -88,8 +95,11 @@ def veto_evidence(judged: pd.DataFrame, tau: float, between: Between) -> VetoEvi
     return VetoEvidence(len(days), float(days.mean()), *between(days))
 
 
-def learning_curve(answers: Answers, candidate: Candidate) -> list[CurvePoint]:
-    """What the first 10, 25, 50, ... answers alone foretell of all later ones."""
+def learning_curve(answers: Answers, candidate: Candidate, tau: float = 0.5) -> list[CurvePoint]:
+    """What the first 10, 25, 50, ... answers alone foretell of all later ones.
+
+    `tau` is the threshold from which a suggestion would be shown.
+    """
     points = []
     for count in LADDER:
         known, later = answers.first(count), len(answers) - count
@@ -100,5 +110,8 @@ def learning_curve(answers: Answers, candidate: Candidate) -> list[CurvePoint]:
             found = fit_acceptance(known, kind, candidate.half_life).of(answers.phi[count:])
             yes = answers.yes[count:]
             loss = float(log_losses(yes, found).mean())
-            points.append(CurvePoint(count, later, auc(yes, found), loss))
+            shown = yes[found >= tau]
+            agreed = float(shown.mean()) if shown.size else float("nan")
+            told = len(shown), agreed, float(yes.mean())
+            points.append(CurvePoint(count, later, auc(yes, found), loss, *told))
     return points

@@ -112,7 +112,7 @@ def read_gate(folder: Path, policy_sha256: str) -> GateCard | None:
     if card.policy_sha256 != policy_sha256:
         raise ModelError(
             f"{path} was learned over another policy (sha256 {card.policy_sha256[:12]}, this one "
-            f"has {policy_sha256[:12]}): learn it anew with run.py rlhf"
+            f"has {policy_sha256[:12]}): move it away and learn it anew with run.py rlhf"
         )
     return card
 

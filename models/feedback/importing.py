@@ -9,6 +9,7 @@ others count. Which model suggested is not known: `model_sha256` stays empty.
 import hashlib
 import json
 import math
+from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -75,8 +76,8 @@ def import_suggestions(paths: Iterable[Path]) -> Imported:
         for number, line in enumerate(_lines(path), 1):
             if line.strip():
                 try:
-                    rows.append(_row(line))
-                except (DataError, ValueError, TypeError, RecursionError) as error:
+                    rows.append(_row(line.decode()))
+                except (DataError, ValueError, TypeError, OverflowError, RecursionError) as error:
                     wrong.append(BadLine(path, number, _words(error)))
         if wrong and not rows:
             raise DataError(f"{wrong[0]}; and no other of its {len(wrong)} lines can be used")
@@ -85,14 +86,20 @@ def import_suggestions(paths: Iterable[Path]) -> Imported:
     return Imported(combined(tables), tuple(bad))
 
 
-def _lines(path: Path) -> list[str]:
+def _lines(path: Path) -> list[bytes]:
+    """Lines as bytes: one in another encoding spoils no other, and only a newline ends one."""
     try:
-        return path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"cannot read {path}: {error}") from None
+        content = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"cannot read {path}: {error.strerror}") from None
+    if content.startswith((BOM_UTF16_LE, BOM_UTF16_BE)):
+        content = content.decode("utf-16", errors="replace").encode()
+    return content.removeprefix(BOM_UTF8).split(b"\n")
 
 
 def _words(error: Exception) -> str:
+    if isinstance(error, UnicodeDecodeError):
+        return f"no UTF-8 at byte {error.start + 1}"
     if isinstance(error, json.JSONDecodeError):
         return "no JSON"
     return str(error) or type(error).__name__
@@ -106,8 +113,9 @@ def _row(line: str) -> dict[str, Any]:
     action = _one_of(ACTIONS, fields, "action")
     spot = _figure(fields, "spy_price")
     _check_type(fields, action)
+    _check_market(fields)
     return {
-        "suggestion_id": "import-" + hashlib.sha256(line.strip().encode()).hexdigest()[:16],
+        "suggestion_id": _name(fields),
         "session_id": f"import-{at.date():%Y%m%d}",
         "ts": at,
         "session_date": at.date(),
@@ -130,8 +138,19 @@ def _row(line: str) -> dict[str, Any]:
         "right": "C" if action is Action.SELL_CALL else "P",
         "strike": _figure(fields, "strike"),
         "quantity": _figure(fields, "contracts"),
+        "fill_price": None if _is_empty(fields, "fill_price") else _figure(fields, "fill_price"),
         "weight": weight_of(SOURCE, 1.0),
     }
+
+
+def _name(fields: Mapping[str, Any]) -> str:
+    """The same for the same suggestion, however its line is written: in another order, say."""
+    content = json.dumps(fields, sort_keys=True).encode()
+    return "import-" + hashlib.sha256(content).hexdigest()[:16]
+
+
+def _is_empty(fields: Mapping[str, Any], name: str) -> bool:
+    return fields.get(name) in (None, "")
 
 
 def _field(fields: Mapping[str, Any], name: str) -> Any:
@@ -156,10 +175,20 @@ def _one_of(known: Mapping[str, Any], fields: Mapping[str, Any], name: str) -> A
 
 
 def _check_type(fields: Mapping[str, Any], action: Action) -> None:
-    """The option's type, where it is given, must be the action's."""
+    """The option's type must be the action's; where it is not given the action tells."""
     said = str(fields.get("option_type") or "").strip().lower()
     if said and said[0] != ("c" if action is Action.SELL_CALL else "p"):
         raise DataError(f"option_type is {said[:20]!r} and action {action.name.lower()}")
+
+
+def _check_market(fields: Mapping[str, Any]) -> None:
+    """Figures that no market has."""
+    for name in ("spy_price", "strike", "contracts", "iv"):
+        if not _figure(fields, name) > 0:
+            raise DataError(f"{name} is {fields[name]:g}, and must be above zero")
+    bid, ask = _figure(fields, "option_bid"), _figure(fields, "option_ask")
+    if not 0 <= bid <= ask:
+        raise DataError(f"option_bid is {bid:g} and option_ask {ask:g}")
 
 
 def _timestamp(text: Any) -> datetime:
@@ -188,4 +217,4 @@ def _features(given: Any, spot: float) -> dict[str, float]:
 
 
 def _are_numbers(values: list[Any]) -> bool:
-    return all(isinstance(value, int | float) for value in values)
+    return all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)

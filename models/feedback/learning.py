@@ -27,6 +27,7 @@ from models.feedback.evidence import (
 )
 from models.feedback.gate import PROBE_RATE, GateMode
 from models.feedback.gate_card import GateCard, GateFigures
+from models.feedback.preferences import as_reliable
 from models.feedback.rolling import Candidate, Foretold, choose
 
 GateChoice = Literal["auto", "off", "advise", "veto"]
@@ -104,6 +105,7 @@ def learn_gate(
     *,
     lineage: Collection[str] = (),
     former: GateCard | None = None,
+    consistency: float | None = None,
 ) -> GateReport:
     """Learn a gate over a policy from the feedback `table`.
 
@@ -115,10 +117,14 @@ def learn_gate(
         created: tz-aware.
         lineage: hashes of the policy's parents, whose answers count as well.
         former: the gate that is there now.
+        consistency: share of a reviewer's repeated questions that were answered alike, None where
+            it is not known; lowers what answers of reviews count.
 
     Raises `DataError` where there are answers, and all belong to other models.
     """
     rows, notes = _rows_of(table, {policy_sha256, "", *lineage}, policy)
+    rows, doubts = as_reliable(rows, consistency)
+    notes += doubts
     answers = answers_of(rows)
     if not answers.smaller_class:
         return _nothing(answers, rows, notes)
@@ -143,7 +149,7 @@ def learn_gate(
         parent=None if former is None else former.version,
         created=created,
     )
-    yes, curve = int(answers.yes.sum()), learning_curve(answers, candidate)
+    yes, curve = int(answers.yes.sum()), learning_curve(answers, candidate, tau)
     return GateReport(
         *(card, why, len(answers), yes, candidate, foretold, curve),
         *(evidence, share, judged, notes),
@@ -245,9 +251,10 @@ def _no_evidence(evidence: VetoEvidence) -> str:
             f"{evidence.sessions} sessions with suggestions it would have kept back: evidence for "
             f"a veto takes {FEWEST_SESSIONS}, or say veto yourself"
         )
+    verdict = "a veto would have cost money" if evidence.low > 0 else "that is no loss for sure"
     return (
         f"what it would have kept back earned {evidence.mean:+.2f} dollars a session (90 %: "
-        f"{evidence.low:+.2f} to {evidence.high:+.2f}), which is no loss for sure"
+        f"{evidence.low:+.2f} to {evidence.high:+.2f}): {verdict}"
     )
 
 

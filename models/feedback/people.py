@@ -39,15 +39,22 @@ _TIME, _IV = FEATURES.index("minutes_since_open"), FEATURES.index("atm_iv")
 Taste = Callable[[float, float, Action, int], float]
 """Probability of y given elapsed part of the day, volatility, sale, and answers so far."""
 
+DISLIKE = 2.0
+"""What an early or late entry costs with the biased person, in log-odds."""
+
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A scripted person: `patience` answers at most, then silence (every question times out)."""
+    """A scripted person: `patience` answers at most, then silence (every question times out).
+
+    `reason` is the code of an n, given elapsed part of the day and volatility.
+    """
 
     name: str
     taste: Taste
     skips: float = SKIPS
     patience: int | None = None
+    reason: Callable[[float, float], str] = lambda time, iv: "volatility"
 
     def answer(
         self, features: npt.NDArray[np.floating], action: int, answered: int, seed: int
@@ -80,7 +87,8 @@ class Person:
         """One of `vocabulary.REASON_CODES` for an n, empty otherwise."""
         if answer is not Answer.NO:
             return ""
-        return "timing" if not _comfortable(float(features[_TIME])) else "volatility"
+        time, iv = float(features[_TIME]), float(features[_IV])
+        return self.reason(time, iv)
 
 
 def _bounded(logit: float) -> float:
@@ -98,8 +106,20 @@ def _aligned(time: float, iv: float, action: Action, answered: int) -> float:
 
 def _biased(time: float, iv: float, action: Action, answered: int) -> float:
     """Fears high volatility, where the simulated market pays; dislikes early and late entries."""
-    early_or_late = 0.0 if _comfortable(time) else 2.0
-    return _bounded(-40.0 * log(iv / FEARED_IV) - early_or_late)
+    return _bounded(-_fear(iv) - _dislike(time))
+
+
+def _fear(iv: float) -> float:
+    return 40.0 * log(iv / FEARED_IV)
+
+
+def _dislike(time: float) -> float:
+    return 0.0 if _comfortable(time) else DISLIKE
+
+
+def _worse(time: float, iv: float) -> str:
+    """Which of the biased person's two dislikes weighs more."""
+    return "timing" if _dislike(time) > _fear(iv) else "volatility"
 
 
 def _drifting(time: float, iv: float, action: Action, answered: int) -> float:
@@ -112,12 +132,12 @@ PEOPLE: Mapping[str, Person] = {
     person.name: person
     for person in (
         Person("aligned", _aligned),
-        Person("biased", _biased),
+        Person("biased", _biased, reason=_worse),
         Person("random", lambda time, iv, action, answered: 0.5),
-        Person("drifting", _drifting),
+        Person("drifting", _drifting, reason=_worse),
         Person("always_yes", lambda time, iv, action, answered: 1.0, skips=0.0),
         Person("always_no", lambda time, iv, action, answered: 0.0, skips=0.0),
-        Person("ten_answers", _biased, patience=FEW),
+        Person("ten_answers", _biased, patience=FEW, reason=_worse),
     )
 }
 

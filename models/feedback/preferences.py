@@ -111,13 +111,13 @@ def labels_of(
     unknown = sorted(set(table["action"].dropna().astype(int)) - {int(action) for action in Action})
     if unknown:
         raise DataError(f"the answers name action {unknown[0]}, which this desk does not know")
-    kept, notes = table, []
+    kept, notes = as_reliable(table, consistency)
     for words, is_wanted in _tests(models):
         good = is_wanted(kept).to_numpy(bool)
         if not good.all():
             notes.append(f"{int((~good).sum())} of {len(good)} suggestions left out: {words}")
         kept = kept[good]
-    return Kept(_arrays(kept.sort_values("ts", kind="stable"), consistency), tuple(notes))
+    return Kept(_arrays(kept.sort_values("ts", kind="stable")), tuple(notes))
 
 
 def _tests(
@@ -129,6 +129,7 @@ def _tests(
         ("no y and no n", lambda t: t["response"].isin([Answer.YES.value, Answer.NO.value])),
         ("no sale of a call or a put", lambda t: t["action"].isin([int(one) for one in SELLS])),
         ("features missing or out of bounds", _are_valid),
+        ("counting nothing", lambda t: t["weight"] > 0),
     ]
     if models is not None:
         known = {"", *models}
@@ -142,19 +143,33 @@ def _are_valid(table: pd.DataFrame) -> "pd.Series[bool]":
     return pd.Series(are_valid(features_of(table)), index=table.index, dtype=bool)
 
 
-def _arrays(table: pd.DataFrame, consistency: float | None) -> Labels:
-    source = table["source"].astype(object).to_numpy()
-    factor = np.where(source == REVIEW, reliability(consistency), 1.0)
+def _arrays(table: pd.DataFrame) -> Labels:
     days = [pd.Timestamp(day).toordinal() for day in table["session_date"]]
     return Labels(
         features=features_of(table),
         action=table["action"].to_numpy(np.int64),
         said=(table["response"] == Answer.YES.value).to_numpy(bool),
-        weight=table["weight"].to_numpy(np.float64) * factor,
+        weight=table["weight"].to_numpy(np.float64),
         ts=np.asarray(table["ts"].astype("int64"), np.int64),
         session=np.array(days, np.int64),
-        source=source,
+        source=table["source"].astype(object).to_numpy(),
     )
+
+
+def as_reliable(table: pd.DataFrame, consistency: float | None) -> tuple[pd.DataFrame, list[str]]:
+    """The table with answers of reviews weighted by `reliability`, and a note where that changed.
+
+    `consistency` is as in `labels_of`. The table itself is not changed.
+    """
+    share, reviewed = reliability(consistency), table["source"] == REVIEW
+    if share == 1.0 or not reviewed.any():
+        return table, []
+    weight = table["weight"].where(~reviewed, table["weight"] * share)
+    note = (
+        f"answers of reviews count {share:.0%} of what they would: {consistency:.0%} of the "
+        "repeated questions were answered alike, a coin has 50%"
+    )
+    return table.assign(weight=weight), [note]
 
 
 def reliability(consistency: float | None) -> float:
@@ -178,6 +193,9 @@ def pairs_of(
         comparisons: `better` and `worse`, each a suggestion_id.
         consistency: as in `labels_of`.
     """
+    share = reliability(consistency)
+    if comparisons and not share:
+        return NO_PAIRS, [f"{len(comparisons)} comparisons left out: no better than a coin's"]
     rows = table.drop_duplicates("suggestion_id", keep="last").set_index("suggestion_id")
     good = rows["action"].isin([int(one) for one in SELLS]).to_numpy(bool) & are_valid(
         features_of(rows)
@@ -192,7 +210,7 @@ def pairs_of(
         sides["better"]["action"].to_numpy(np.int64),
         features_of(sides["worse"]),
         sides["worse"]["action"].to_numpy(np.int64),
-        np.full(len(kept), SOURCE_WEIGHTS[REVIEW] * reliability(consistency)),
+        np.full(len(kept), SOURCE_WEIGHTS[REVIEW] * share),
     )
     return pairs, notes
 

@@ -5,6 +5,7 @@ After `SHADOW_SESSIONS` sessions in which it was looked at, and with every check
 active. Models themselves never change.
 """
 
+import os
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime
 from pathlib import Path
@@ -103,10 +104,17 @@ def _records(checks: Sequence[Check]) -> tuple[CheckRecord, ...]:
 
 
 def write_promotion(folder: Path, promotion: Promotion) -> None:
-    """Write the state beside the model, at once: a reader sees the old one or the new one."""
-    partial = folder / f".{PROMOTION_NAME}.partial"
-    partial.write_text(promotion.model_dump_json(indent=2) + "\n", encoding="utf-8")
-    partial.replace(folder / PROMOTION_NAME)
+    """Write the state beside the model, at once: a reader sees the old one or the new one.
+
+    Raises `ModelError` where the folder cannot be written.
+    """
+    partial = folder / f".{PROMOTION_NAME}.{os.getpid()}"
+    try:
+        partial.write_text(promotion.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        partial.replace(folder / PROMOTION_NAME)
+    except OSError as error:
+        where = folder / PROMOTION_NAME
+        raise ModelError(f"{where} cannot be written ({error.strerror})") from None
 
 
 def read_promotion(folder: Path) -> Promotion | None:
@@ -119,6 +127,12 @@ def read_promotion(folder: Path) -> Promotion | None:
         return None
     try:
         return Promotion.model_validate_json(path.read_bytes())
-    except (ValidationError, OSError) as error:
-        fault = str(error).splitlines()[0]
-        raise ModelError(f"{path} cannot be read: {fault}; make the candidate anew") from None
+    except OSError as error:
+        raise ModelError(f"{path} cannot be read ({error.strerror})") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "file"
+        raise ModelError(
+            f"{path} cannot be read: wrong at {where}: {first['msg']}; move it away, and the "
+            "candidate is judged anew"
+        ) from None

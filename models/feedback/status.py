@@ -6,10 +6,13 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from models.feedback.acceptance import BOOSTED_FROM, BOOSTED_FROM_EACH
 from models.feedback.dataset import is_labelled
+from models.feedback.evidence import CurvePoint
 from models.feedback.gate import Booleans
-from models.feedback.learning import GateReport
-from models.feedback.rolling import calibration
+from models.feedback.learning import GateReport, GateTerms
+from models.feedback.rolling import FIRST, calibration
+from models.feedback.update import FEWEST_ANSWERS
 from vocabulary import Action, Answer
 
 FEWEST = 5
@@ -84,13 +87,12 @@ def _by_side(said: pd.DataFrame) -> Iterator[tuple[str, Booleans]]:
 
 
 def _state(report: GateReport) -> list[str]:
-    count = f"{report.answers} answers, {report.yes} of them y"
     if report.card is None:
-        return [f"no gate: {report.why}", count]
+        return [f"no gate: {report.why}"]
     card = report.card
     words = {"off": "is off", "advise": "advises", "veto": f"vetoes below {card.tau:.0%}"}
     why = f": {report.why}" if report.why else ""
-    return [f"{card.version} {words[card.mode]}{why}", count]
+    return [f"{card.version} {words[card.mode]}{why}"]
 
 
 def _foretelling(report: GateReport) -> list[str]:
@@ -99,9 +101,9 @@ def _foretelling(report: GateReport) -> list[str]:
         return []
     kind = report.candidate.kind
     lines = [
-        f"answers foretold from earlier ones ({kind}): AUC {foretold.auc:.2f}, permutation p "
-        f"{foretold.p_value():.4f}, Brier {foretold.brier:.3f} (a constant: "
-        f"{foretold.base_brier:.3f})"
+        f"{len(foretold)} answers foretold from earlier ones ({kind}): AUC {foretold.auc:.2f} (a "
+        f"coin has 0.5), permutation p {foretold.p_value():.4f}, Brier {foretold.brier:.3f} (a "
+        f"constant: {foretold.base_brier:.3f})"
     ]
     for group in calibration(foretold):
         lines.append(
@@ -112,22 +114,58 @@ def _foretelling(report: GateReport) -> list[str]:
 
 
 def _more_answers(report: GateReport) -> list[str]:
-    """The learning curve, and what its last step bought."""
+    """The learning curve, what its last step bought, and what the next numbers allow."""
     curve = [point for point in report.curve if point.auc == point.auc]
-    lines = [
-        f"the first {point.answers} answers foretell the {point.later} later ones with AUC "
-        f"{point.auc:.2f}, log-loss {point.log_loss:.3f}"
-        for point in curve
-    ]
+    tau = 0.0 if report.card is None else report.card.tau
+    lines = [_point(point, tau) for point in curve]
     if len(curve) < 2:
-        return [*lines, "what more answers would buy cannot be told from so few"]
-    before, last = curve[-2:]
-    bought = before.log_loss - last.log_loss
-    if bought <= 0.01:
-        end = "bought nothing that can be seen: expect little from more"
+        lines.append("how much more answers would improve it cannot be told from so few")
     else:
-        end = f"lowered the log-loss by {bought:.3f}: expect at most as much from the next doubling"
-    return [*lines, f"going from {before.answers} to {last.answers} answers {end}"]
+        before, last = curve[-2:]
+        bought = before.log_loss - last.log_loss
+        end = "bought nothing that can be seen: expect little from more"
+        if bought > 0.01:
+            end = f"lowered the log-loss by {bought:.3f}: expect at most that of the next doubling"
+        lines.append(f"going from {before.answers} to {last.answers} answers {end}")
+    return [*lines, *next_steps(report, GateTerms())]
+
+
+def _point(point: CurvePoint, tau: float) -> str:
+    """One point of the learning curve in words."""
+    shown = f"none of them would reach {tau:.0%}"
+    if point.shown:
+        shown = f"y to {point.agreed:.0%} of the {point.shown} from {tau:.0%} on"
+    return (
+        f"the first {point.answers} answers foretell the {point.later} later ones with AUC "
+        f"{point.auc:.2f}, log-loss {point.log_loss:.3f}: {shown}, to {point.base:.0%} of all"
+    )
+
+
+def next_steps(report: GateReport, terms: GateTerms) -> list[str]:
+    """What so many answers more would allow: every number that is not reached yet."""
+    yes, no = report.yes, report.answers - report.yes
+    foretold = (int(report.foretold.yes.sum()), int((1 - report.foretold.yes).sum()))
+    each = terms.fewest_each
+    few = f"a gate that advises takes {terms.fewest} answers with {each} y and {each} n"
+    steps = [
+        (2 * FIRST, "a first look at what fewer answers would have been worth"),
+        (BOOSTED_FROM, f"trees beside the logistic fit, with {BOOSTED_FROM_EACH} y and n each"),
+        (terms.tau_answers, f"the threshold of {terms.tau:.0%}, with an AUC of {terms.tau_auc:g}"),
+        (FEWEST_ANSWERS, "an update of the policy itself; comparisons of reviews count, too"),
+    ]
+    is_few = report.answers < terms.fewest or min(yes, no) < each
+    lines = [f"{few}: there are {yes} and {no}"] if is_few else []
+    lines += [
+        f"{count - report.answers} answers more, {count} in all: {words}"
+        for count, words in steps
+        if report.answers < count
+    ]
+    if min(foretold) < terms.veto_each:
+        lines.append(
+            f"a veto takes {terms.veto_each} y and {terms.veto_each} n that were foretold: there "
+            f"are {foretold[0]} and {foretold[1]}"
+        )
+    return lines
 
 
 def _evidence(report: GateReport) -> list[str]:

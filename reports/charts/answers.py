@@ -11,8 +11,15 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, MultipleLocator, NullLocator
+from matplotlib.ticker import (
+    FixedLocator,
+    FuncFormatter,
+    MaxNLocator,
+    MultipleLocator,
+    NullLocator,
+)
 
+from feeds.contract import MULTIPLIER
 from feeds.sessions import to_new_york
 from reports.charts.style import (
     BLUE,
@@ -27,9 +34,10 @@ from reports.charts.style import (
     Look,
     blank,
     money_axis,
+    room_for_zero,
     zero_line,
 )
-from reports.formatting import count, money, percent
+from reports.formatting import count, money, number, percent
 from reports.human_figures import GroupFigures, ReasonFigures, ShareFigures
 from reports.result import Floats, Integers
 from reports.statistics import wilson
@@ -88,7 +96,7 @@ def curves(table: pd.DataFrame) -> Figure:
         axes.step(where, total, where="post", label=label, **look)
     zero_line(axes)
     money_axis(axes)
-    axes.set_xlim(0, len(table))
+    axes.set_xlim(0, 1.01 * len(table))  # the last step stands on the page
     _dates(axes, table)
     axes.set_title("Net P&L added up, suggestion by suggestion")
     axes.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
@@ -149,9 +157,12 @@ def latency(table: pd.DataFrame) -> Figure:
     left.set_title("Seconds until the answer")
     left.yaxis.get_major_locator().set_params(integer=True)
     both = np.isfinite(seconds) & np.isfinite(cents)
-    _cents(right, np.clip(seconds[both], 0.5, None), cents[both], edges)
+    _cents(right, np.clip(seconds[both], 0.5, None), MULTIPLIER * cents[both], edges)
+    right.yaxis.set_major_locator(MaxNLocator(6, integer=True))
+    right.yaxis.set_major_formatter(FuncFormatter(lambda value, _: number(value, 0)))
+    room_for_zero(right, cents[both])
     right.axhline(0, color=GREY, linewidth=0.8, zorder=1.5)
-    right.set_title("Cents a share that the mid moved against you")
+    right.set_title("Cents a contract that the mid moved against you")
     for axes in (left, right):
         _seconds_axis(axes, top)
     return figure

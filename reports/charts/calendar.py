@@ -115,9 +115,8 @@ def _amounts(axes: Axes, months: Months) -> None:
     for row, day in np.argwhere(np.isfinite(months.grid)):
         value = months.grid[row, day]
         ink = "white" if abs(value) > 0.55 * most else INK
-        axes.text(
-            day + 0.5, row + 0.5, short(value), color=ink, ha="center", va="center", fontsize=5.8
-        )
+        look: Look = {"ha": "center", "va": "center", "fontsize": 5.8, "in_layout": False}
+        axes.text(day + 0.5, row + 0.5, short(value), color=ink, **look)
 
 
 def short(value: float) -> str:

@@ -123,7 +123,7 @@ def wishes(seen: DecisionMap | None, asked: DecisionGrid | None) -> Figure:
         if any(values.shape[2] > action and _has(values, action) for *_, values in rows)
     ]
     figure = blank(2.75 * len(rows))
-    panels = figure.subplots(len(rows), len(actions), squeeze=False, sharex=True, sharey="row")
+    panels = figure.subplots(len(rows), len(actions), squeeze=False, sharex=True, sharey=True)
     most = max(float(np.nanmax(values[:, :, actions])) for *_, values in rows)
     for row, (name, minutes, iv, values) in zip(panels, rows, strict=True):
         for axes, action in zip(row, actions, strict=True):

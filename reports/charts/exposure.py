@@ -137,7 +137,9 @@ def _line(
     """A line that breaks where nothing was held for a while."""
     if not minutes.size:
         return
-    gaps = np.flatnonzero(np.diff(minutes) > max(_BIN_MINUTES, 3 * np.median(np.diff(minutes))))
+    steps = np.diff(minutes)
+    usual = float(np.median(steps)) if steps.size else 0.0
+    gaps = np.flatnonzero(steps > max(_BIN_MINUTES, 3 * usual))
     minutes = np.insert(minutes, gaps + 1, np.nan)
     values = np.insert(values, gaps + 1, np.nan)
     axes.plot(minutes, values, color=colour, linewidth=width, label=label or None)

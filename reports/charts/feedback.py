@@ -80,22 +80,16 @@ def agreement(curve: AnswerCurve) -> Figure:
 
 
 def calibration(points: Sequence[CalibrationPoint]) -> Figure:
-    """Foretold against said; a point's size is its number of answers."""
+    """Foretold against said, in groups that are as equal in number as can be."""
     figure = blank(3.4)
     axes = figure.subplots()
     axes.plot([0, 1], [0, 1], color=GREY, linewidth=1, linestyle="--", label="perfect")
     foretold, said = ([getattr(one, name) for one in points] for name in ("foretold", "said"))
     errors = [np.sqrt(max(one.said * (1 - one.said), 0.01) / one.count) for one in points]
-    axes.errorbar(foretold, said, yerr=errors, color=BLUE, marker="o", label="answers, ± 1 s.e.")
-    for one in points:
-        axes.annotate(
-            f"n = {one.count}",
-            (one.foretold, one.said),
-            xytext=(7, -12),
-            textcoords="offset points",
-            fontsize=8,
-            color=GREY,
-        )
+    fewest, most = (pick(one.count for one in points) for pick in (min, max))
+    many = f"{most}" if fewest == most else f"{fewest} or {most}"
+    label = f"groups of {many}, ± 1 s.e."
+    axes.errorbar(foretold, said, yerr=errors, color=BLUE, marker="o", label=label)
     axes.set_xlim(-0.03, 1.03)
     axes.set_ylim(-0.08, 1.08)
     for axis in (axes.xaxis, axes.yaxis):

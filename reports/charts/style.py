@@ -12,8 +12,9 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import FixedLocator, FuncFormatter, MaxNLocator
+from matplotlib.ticker import FixedLocator, Formatter, MaxNLocator
 
 from feeds.sessions import NANOSECONDS_A_MINUTE
 from reports.formatting import money
@@ -50,6 +51,7 @@ _STYLE: Any = {
     "axes.titleweight": "bold",
     "axes.titlelocation": "left",
     "axes.titlepad": 8,
+    "axes.titley": 1.0,  # where it would be anyway: nothing is labelled on top
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
@@ -84,22 +86,51 @@ def blank(height: float) -> Figure:
 
 
 def png(figure: Figure) -> bytes:
-    """The figure as a PNG; the same figure gives the same bytes."""
+    """The figure as a PNG; the same figure gives the same bytes.
+
+    Laid out and drawn once: `Figure.savefig` draws all of it a second time to lay it out.
+    """
+    figure.set_dpi(DOTS_PER_INCH)
+    canvas: Any = FigureCanvasAgg(figure)
+    layout = figure.get_layout_engine()
+    if layout is not None:
+        _leave_out_of_layout(figure)
+        layout.execute(figure)
+        figure.set_layout_engine("none")
     buffer = BytesIO()
-    figure.savefig(buffer, format="png", dpi=DOTS_PER_INCH)
+    canvas.print_png(buffer)
     return buffer.getvalue()
+
+
+def _leave_out_of_layout(figure: Figure) -> None:
+    """Spare the layout what it would measure for nothing: spines, and where no label is to be."""
+    for axes in figure.axes:
+        for spine in axes.spines.values():
+            spine.set_in_layout(False)
+        for axis in (axes.xaxis, axes.yaxis):
+            if not axis.get_label_text():
+                axis.set_label_coords(0.5, 0.5)
 
 
 def money_axis(axes: Axes, axis: str = "y", most: int = 6) -> None:
     """Label an axis in whole dollars, in cents where its ticks need them."""
     which = axes.yaxis if axis == "y" else axes.xaxis
     which.set_major_locator(MaxNLocator(most, steps=[1, 2, 2.5, 5, 10]))
+    which.set_major_formatter(_Dollars())
 
-    def label(value: float, _: int | None) -> str:
-        ticks = np.asarray(which.get_majorticklocs())
-        return money(value, 0 if np.allclose(ticks, ticks.round(), rtol=0, atol=1e-6) else 2)
 
-    which.set_major_formatter(FuncFormatter(label))
+class _Dollars(Formatter):
+    """Looks at all ticks of an axis once, not once a label."""
+
+    decimals = 0
+
+    def set_locs(self, locs: list[float]) -> None:
+        """The ticks to be labelled."""
+        self.decimals = 0 if all(abs(tick - round(tick)) <= 1e-6 for tick in locs) else 2
+
+    def __call__(self, value: float, pos: int | None = None) -> str:
+        """A tick in dollars."""
+        return money(value, self.decimals)
 
 
 def room_for_zero(axes: Axes, values: Floats, axis: str = "y") -> None:

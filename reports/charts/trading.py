@@ -32,7 +32,10 @@ from vocabulary import ExitReason
 _BIN_MINUTES = 30
 
 MANY_DOTS = 300
-"""Trades from which dots are drawn smaller and bars as lines, so that none hides another."""
+"""Trades from which dots are drawn smaller, so that none hides another."""
+
+MANY_BARS = 120
+"""Trades from which bars are drawn as lines: a bar each would be hardly wider, and slow."""
 
 
 def pnl_of_each(result: BacktestResult) -> Figure:
@@ -41,8 +44,9 @@ def pnl_of_each(result: BacktestResult) -> Figure:
     figure = blank(3.2)
     left, right = figure.subplots(1, 2, width_ratios=[2.4, 1], sharey=True)
     number = np.arange(1, pnl.size + 1)
-    if pnl.size > MANY_DOTS:  # a bar each would be thinner than a dot, and slow
-        left.vlines(number, 0, pnl, colors=colours(pnl), linewidth=0.9)
+    if pnl.size > MANY_BARS:
+        width = float(np.clip(330 / pnl.size, 0.9, 2.2))
+        left.vlines(number, 0, pnl, colors=colours(pnl), linewidth=width)
     else:
         left.bar(number, pnl, width=0.8 if pnl.size > 6 else 0.4, color=colours(pnl), linewidth=0)
     left.set_xlim(0.3, pnl.size + 0.7)

@@ -7,6 +7,7 @@ from math import ceil
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from reports.charts.session import TRADE_COLOURS, mark_trade_ends
 from reports.charts.style import INK, VERMILION, blank, clock_axis, minutes_of, money_axis
@@ -55,6 +56,7 @@ def _small(upper: Axes, lower: Axes, result: BacktestResult, facts: SessionFacts
         _trade(upper, lower, result, facts, trade, TRADE_COLOURS[number % len(TRADE_COLOURS)])
     clock_axis(lower, 0, float(minutes_of(np.array(facts.close_ns), facts)), step=120)
     money_axis(lower, most=3)
+    upper.yaxis.set_major_locator(MaxNLocator(4, steps=[1, 2, 5, 10]))
     lower.set_ylim(bottom=0)
     upper.tick_params(labelbottom=False, labelsize=7.5)
     lower.tick_params(labelsize=7.5)

@@ -195,6 +195,13 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
         PipedApprover.from_file(tmp_path / "nothing")
 
 
+def test_a_pipe_in_the_place_of_a_file_is_refused(tmp_path: Path) -> None:
+    """It would be empty when the session opens, and every question would run out."""
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(DataError, match="pipe answers into standard input instead"):
+        PipedApprover.from_file(tmp_path / "pipe")
+
+
 # --- pipes ---------------------------------------------------------------------------------------
 
 

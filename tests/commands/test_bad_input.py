@@ -37,6 +37,8 @@ def store(stored: Path, tmp_path: Path) -> Path:
         (("backtest", "--policy", "buy_low"), "no policy 'buy_low'"),
         (("backtest", "--capital", "-5"), "capital"),
         (("backtest", "--capital", "much"), "capital"),
+        (("backtest", "--capital", "inf"), "finite"),
+        (("backtest", "--set", "rules.daily_loss=nan"), "finite"),
         (("backtest", "--contracts", "1.5"), "contracts"),
         (("backtest", "--from", "tomorrow"), "from"),
         (("backtest", "--set", "rules.profit_traget=0.5"), "rules.profit_traget"),

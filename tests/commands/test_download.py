@@ -62,7 +62,7 @@ def test_nothing_at_all_is_the_persons_mistake(desk: Desk, terminal: SimulatedTe
         (("--from", FIRST), "--from DATE --to DATE"),
         (("--from", LAST, "--to", FIRST), "reversed"),
         (("--from", "2026-10-31", "--to", "2026-11-01"), "does not open"),
-        (("--from", "soon", "--to", LAST), "setting from is 'soon'"),
+        (("--from", "soon", "--to", LAST), "--from 'soon' is no date"),
         ((*RANGE, "--theta-url", "here"), "theta.url is no address"),
         ((*RANGE, "--set", "theta.interval=7m"), "theta.interval"),
         ((*RANGE, "--set", "theta.terminal=nowhere.jar"), "nowhere.jar is no file"),

@@ -1,5 +1,6 @@
 """`run.py evaluate` goes on after a stop, counts every try, and says mistakes in one line."""
 
+import fcntl
 import json
 import os
 import signal
@@ -11,7 +12,13 @@ from pathlib import Path
 import pytest
 
 import run
+from commands import evaluate
+from feeds.simulation import SimulatedMarket
+from feeds.simulation.market import default_sessions
+from models.session_arrays import read_sessions
 from models.trials import read_trials
+from models.walk_forward import expanding_folds
+from settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 SMALL = (
@@ -83,12 +90,13 @@ def test_a_model_that_has_seen_everything_is_refused(desk, trained):
 @pytest.mark.parametrize(
     ("words", "fault"),
     [
-        (("--folds", 0), "0 folds"),
+        (("--folds", 0), "--folds 0: at least one part"),
         (("--folds", 40, "--set", "sessions=30"), "30 sessions are too few for 40 folds"),
         (("--workers", 0, "--set", "sessions=30", "--folds", 1), "--workers 0"),
         (("--workers", 2, "--ray", "auto"), "not allowed with"),
         (("--models", "nobody"), "no model 'nobody'"),
         (("--policy", "hold"), "--policy goes with --lookahead"),
+        (("--lookahead", "--workers", 2), "--workers and --ray go with folds"),
         (("--data", "nowhere"), "no data folder nowhere"),
     ],
 )
@@ -102,6 +110,37 @@ def test_ray_that_does_not_answer_is_one_line(desk, trained):
     done = desk("evaluate", "--ray", "127.0.0.1:1", "--set", "sessions=30", "--folds", 1)
     assert done.code == 2
     assert "--ray" in done.fault
+
+
+def test_two_at_work_in_one_folder_do_not_meet(desk, tmp_path, trained):
+    """They would write over the sessions that the other's workers read."""
+    folder = tmp_path / "run"
+    folder.mkdir()
+    (folder / "log.jsonl").touch()
+    (folder / "config.toml").write_text("the first one's")
+    place = os.open(folder, os.O_RDONLY)
+    fcntl.flock(place, fcntl.LOCK_EX)
+    done = desk("evaluate", *SMALL, "--out", "run")
+    os.close(place)
+    assert done.code == 2
+    assert "--out run: another process is at work there" in done.fault
+    assert (folder / "config.toml").read_text() == "the first one's"
+
+
+@pytest.mark.parametrize("change", [("--seed", 1), ("--contracts", 2)])
+def test_other_seeds_and_sizes_are_further_tries(desk, trained, change):
+    """Who rolls the dice again until it looks good has tried more than once."""
+    source = SimulatedMarket(default_sessions(20))
+    settings = Settings()
+    arrays = read_sessions(source, settings)
+    dates = [session.date.isoformat() for session in arrays.sessions[-4:]]
+    day = {"net_pnl": [1.0, 2.0, 3.0, 5.0], "less_delta": [0.0] * 4, "wide": [0.0] * 4}
+    outcome = {"policy": "trained", "role": "candidate", "fold": 1, "seed": 0, "dates": dates}
+    outcome |= day | {"trades": [1] * 4, "calls": 0}
+    other = settings.model_copy(update={change[0].removeprefix("--"): change[1]})
+    for some in (settings, settings, other):
+        evaluate._record([outcome], [], arrays, expanding_folds(20, 1), some)
+    assert read_trials(trained).tried == 2
 
 
 def test_an_evaluation_that_is_killed_leaves_no_worker_and_goes_on(tmp_path):

@@ -50,7 +50,7 @@ def _own_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         (("--mock", "--contracts", "0"), "contracts"),
         (("--mock", "--seed", "-1"), "seed"),
         (("--mock", "--answers", "none.txt"), "none.txt"),
-        (("--mock", "--answers", "."), "cannot read the answers"),
+        (("--mock", "--answers", "."), "is no file"),
         (("--mock", "--set", "live.bar_seconds=0"), "live.bar_seconds"),
         (("--mock", "--set", "live.exits=maybe"), "live.exits"),
         (("--mock", "--set", "rules.question_seconds=0"), "rules.question_seconds"),

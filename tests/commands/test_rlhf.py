@@ -4,20 +4,20 @@ import argparse
 import io
 import json
 import shutil
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
 from answered_journals import answered_journal
 from journals import open_journal
 
+from brokers.journal.journal import Journal
 from brokers.journal.reader import JournalReader
+from brokers.journal.session import SessionFacts
 from commands import rlhf
 from commands.options import load_settings
 from commands.policies import choose_policy
-from commands.rlhf_answers import Feedback, Seen
 from commands.rlhf_files import keep_update
-from commands.rlhf_learning import gate_state, policy_state
 from desk.review_answers import MODE
 from errors import DataError, DeskError, JournalError, ModelError, SettingError
 from models.feedback.gate_card import read_gate
@@ -113,8 +113,15 @@ def test_one_kind_of_answer_is_one_line_and_writes_nothing(trained, journals, na
 def test_status_tells_and_writes_nothing(trained, journals, capsys):
     assert call("--journal", journals / "biased.db", "--status") == 0
     told = capsys.readouterr().out
-    assert "you said y to" in told
-    assert "what the first answers alone foretold" in told
+    for words in (
+        "advises: 7 sessions with suggestions it would have kept back",
+        "agreement, volatility below 17.0%: y to 16 of 17",
+        "calibration: foretold",
+        "the first 25 answers foretell the 25 later ones",
+        "y to 100% of the 20 from 50% on, to 92% of all",
+        "150 answers more, 200 in all: an update of the policy itself",
+    ):
+        assert words in told
     assert [path.name for path in trained.iterdir()] == ["bundled"]
     assert not Path("runs").exists()
 
@@ -122,8 +129,21 @@ def test_status_tells_and_writes_nothing(trained, journals, capsys):
 def test_status_of_ten_answers_says_what_is_missing(journals, capsys):
     assert call("--journal", journals / "ten_answers.db", "--status") == 0
     told = capsys.readouterr().out
-    assert "answers of y or n" in told
-    assert "gate: off" in told
+    assert "7 answers of y or n, 5 y" in told
+    assert "is off: 7 answers of y or n, and it takes 10" in told
+    assert "takes 10 answers with 3 y and 3 n: there are 5 and 2" in told
+
+
+def test_a_damaged_state_of_one_model_hides_no_other(trained, journals, capsys):
+    for name, content in (("broken", "{"), ("mine", None)):
+        (trained / name).mkdir()
+        write_promotion(trained / name, decide("gate", SHA256, [], 20, NOW))
+        if content:
+            (trained / name / "promotion.json").write_text(content)
+    assert call("--journal", journals / "biased.db", "--status") == 0
+    told = capsys.readouterr().out
+    assert "mine: gate refused" in told
+    assert "broken: " in told and "promotion.json cannot be read: wrong at file" in told
 
 
 def refused(error, words, *arguments):
@@ -166,6 +186,53 @@ def test_an_unknown_action_is_one_line(tmp_path):
     refused(DataError, "unknown action 7", "--journal", tmp_path / "odd.db")
 
 
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ("UPDATE suggestions SET ts = NULL WHERE id = 4", "has no time"),
+        ("UPDATE decisions SET response = 'maybe'", "unknown answer 'maybe'"),
+        ("UPDATE suggestions SET show_probability = -3", "shown with the probability -3"),
+        ("UPDATE suggestions SET feature_atm_iv = 'x'", "cannot be read: .*'x'"),
+        ("UPDATE suggestions SET probabilities = '[1,'", "holds a value that cannot be read"),
+        ("UPDATE sessions SET session_date = 'x'", "holds a value that cannot be read"),
+        ("UPDATE sessions SET mode = 'moon'", "source 'moon'"),
+    ],
+)
+def test_a_value_that_none_can_be_is_one_line_that_names_the_journal(tmp_path, change, words):
+    answered_journal(tmp_path / "odd.db", PEOPLE["biased"], 8, SHA256)
+    import sqlite3
+
+    with sqlite3.connect(tmp_path / "odd.db") as file:
+        file.execute("UPDATE suggestions SET mode = NULL")
+        file.execute(change)
+    file.close()
+    refused(DataError, f"^journal {tmp_path}/odd.db.*{words}", "--journal", tmp_path / "odd.db")
+
+
+@pytest.mark.parametrize("detail", ['{"x": 1}', "7", "null", '{"better": 1, "worse": 2}'])
+def test_a_comparison_that_is_none_is_one_line(tmp_path, detail):
+    import sqlite3
+
+    answered_journal(tmp_path / "odd.db", PEOPLE["biased"], 8, SHA256)
+    with sqlite3.connect(tmp_path / "odd.db") as file:
+        file.execute(
+            "INSERT INTO session_events (session_id, ts, wall_utc, event, detail) "
+            "SELECT id, 0, '2026-01-01T00:00:00+00:00', 'preferred', ? FROM sessions LIMIT 1",
+            (detail,),
+        )
+    file.close()
+    refused(DataError, "no better and worse", "--journal", tmp_path / "odd.db")
+
+
+def test_a_journal_that_is_written_meanwhile_is_read(tmp_path, capsys):
+    path = tmp_path / "busy.db"
+    answered_journal(path, PEOPLE["biased"], 20, SHA256)
+    with Journal(path) as journal:
+        journal.open_session(SessionFacts("mock", date(2025, 7, 1), model_sha256=SHA256))
+        assert call("--journal", path, "--status") == 0
+    assert "15 answers of y or n" in capsys.readouterr().out
+
+
 def test_a_rule_a_bad_name_and_a_foreign_folder_are_refused(trained, journals, tmp_path):
     journal = ("--journal", journals / "biased.db")
     refused(SettingError, "needs a model", *journal, "--set", "policy=hold")
@@ -179,6 +246,7 @@ def test_sessions_that_the_store_does_not_have_are_one_line(journals, tmp_path):
     (tmp_path / "store").mkdir()
     with pytest.raises(DeskError):
         call("--journal", journals / "biased.db", "--data", tmp_path / "store", "--out", "run")
+    assert not Path("run").exists()
 
 
 def test_an_update_that_is_promoted_is_a_new_folder_with_its_state(trained):
@@ -201,45 +269,6 @@ def test_an_update_that_is_promoted_is_a_new_folder_with_its_state(trained):
     np.testing.assert_allclose(
         loaded.policy.network.logits(seen), parent.policy.network.logits(seen), atol=1e-4
     )
-
-
-def seen(number, **changes):
-    facts = {
-        "day": (NOW + timedelta(days=number)).date(),
-        "model_sha256": SHA256,
-        "started": NOW + timedelta(days=number, hours=1),
-        "gates": frozenset({"gate-1"}),
-    }
-    return Seen(**(facts | changes))
-
-
-def state_after(folder, sessions, outcome=Outcome.PASSED):
-    feedback = Feedback(None, [], (0, 0), sessions, [])
-    return gate_state(folder, feedback, SHA256, [Check("all", outcome, "why")], 50, NOW)
-
-
-def test_only_sessions_that_the_gate_looked_at_after_its_promotion_end_the_shadow(tmp_path):
-    write_promotion(tmp_path, state_after(tmp_path, []))
-    strangers = [
-        *(seen(n, gates=frozenset()) for n in range(20)),
-        *(seen(n, model_sha256="b" * 64) for n in range(20)),
-        *(seen(-n) for n in range(2, 20)),
-    ]
-    assert state_after(tmp_path, strangers).status == "shadow"
-    assert state_after(tmp_path, strangers).shadow_sessions == ()
-    assert state_after(tmp_path, [seen(n) for n in range(10)]).status == "active"
-    refused_now = state_after(tmp_path, [seen(n) for n in range(10)], Outcome.FAILED)
-    assert refused_now.status == "refused"
-
-
-def test_an_updated_policy_leaves_the_shadow_after_ten_sessions_of_its_own(tmp_path):
-    assert policy_state(tmp_path, Feedback(None, [], (0, 0), [], []), SHA256) is None
-    passed = [Check("all", Outcome.PASSED, "why")]
-    write_promotion(tmp_path, decide("policy", "b" * 64, passed, 200, NOW))
-    nine = [seen(n, gates=frozenset()) for n in range(9)]
-    for sessions, status in ((nine, "shadow"), ([*nine, seen(9)], "active")):
-        feedback = Feedback(None, [], (0, 0), sessions, [])
-        assert policy_state(tmp_path, feedback, SHA256).status == status
 
 
 def test_a_gate_never_takes_the_place_of_a_policys_state(trained, journals):

@@ -47,7 +47,7 @@ def test_it_serves_what_it_says_until_ctrl_c(tmp_path: Path) -> None:
         (["--fault", "gremlins"], "fault 'gremlins' is unknown"),
         (["--speed", "0"], "--speed 0: write a number above 0, or max"),
         (["--speed", "inf"], "--speed inf: write a number above 0, or max"),
-        (["--date", "someday"], "--date someday: write YYYY-MM-DD"),
+        (["--date", "someday"], "--date 'someday' is no date: write YYYY-MM-DD"),
         (["--date", "2026-10-31"], "date 2026-10-31 is no session of the source"),
         (["--http-port", "70000"], "port 70000: choose one from 0 to 65535"),
         (["--data", "nowhere"], "there is no data folder nowhere"),

@@ -90,7 +90,7 @@ def test_a_suggestion_and_its_end_are_sent(
     assert asked["title"] == "SELL 1 SPY 628 PUT?"
     assert "Option Bid/Ask: $2.35 / $2.45" in asked["message"]
     assert "within 60 s, until" in asked["message"]
-    assert ended["title"].startswith("OVER") and ended["message"] == "it timed out"
+    assert ended["title"] == "OVER: SELL 1 SPY 628 PUT" and ended["message"] == "it timed out"
     sent = json.dumps(receiver.got)
     for secret in ("token", "secret", "http", "simulated"):
         assert secret not in sent

@@ -345,6 +345,31 @@ def test_a_native_stop_is_an_exit_of_its_own(traded: Any) -> None:
     assert again.fills[1].fill == fill
 
 
+@pytest.mark.parametrize("in_time", [0, 1])
+def test_a_cancelled_entry_that_was_filled_all_the_same_is_no_drift(
+    traded: Any, in_time: int
+) -> None:
+    """At 10:35 the second entry is cancelled as unfilled; the broker's cancel came too late.
+
+    So many contracts were executed before, one after it, the rest never.
+    """
+    day, done, session = traded
+    entry, leave = session.fills[2:]
+    assert entry.fill.quantity > in_time + 1, "something is left to cancel"
+    one = replace(entry.fill, quantity=1)
+    lots = [replace(one, ts=at(SESSION, 66) + 5, execution_id="late")]
+    lots += [replace(one, ts=at(SESSION, 62) + 5, execution_id="early")] * in_time
+    entries = [replace(entry, fill=lot) for lot in sorted(lots, key=lambda lot: lot.ts)]
+    leave = replace(leave, fill=replace(leave.fill, quantity=len(lots)))
+    theirs = replace(session, fills=[*session.fills[:2], *entries, leave], real_broker=True)
+    again = replay(day, theirs, done.policy, QUICK)
+    assert [past.fill for past in again.fills] == [past.fill for past in theirs.fills]
+    held = again.bars.set_index("ts")["feature_has_position"]
+    assert held[at(SESSION, 66)] == bool(in_time) and held[at(SESSION, 67)] == 1.0
+    report = drift_of(day, executed(theirs, again), done.policy, QUICK)
+    assert report.is_green and not report.drift, report.text()
+
+
 @pytest.mark.parametrize("is_stranger", [True, False])
 def test_an_execution_that_no_order_asked_for_is_drift(traded: Any, is_stranger: bool) -> None:
     day, done, session = traded

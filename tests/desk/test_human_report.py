@@ -15,8 +15,17 @@ from brokers.journal.reader import JournalReader
 from brokers.journal.session import SessionFacts
 from commands.drift_report import report_drift, report_human
 from desk import human
-from desk.human import ALL_YES, answered, by_session, groups, mean_of, play_session, rivals
-from desk.human_report import NOTHING, human_report
+from desk.human import (
+    ALL_YES,
+    Agreement,
+    answered,
+    by_session,
+    groups,
+    mean_of,
+    play_session,
+    rivals,
+)
+from desk.human_report import NOTHING, human_report, plain_mean, risks_as_they_rise
 from desk.outcomes import outcomes_of
 from errors import DataError
 from feeds.store import ChainStore
@@ -91,11 +100,26 @@ def test_a_refused_yes_is_no_trade_of_the_person() -> None:
     assert (group.name, group.earned.n, group.shadow.total) == ("yes, refused by the desk", 0, 9.0)
 
 
+def test_risk_bands_stand_in_the_order_of_risk() -> None:
+    names = ("risk 0.3 to 0.6", "risk below 0.3", "risk from 0.6")
+    bands = [Agreement(name, 1, 2) for name in names]
+    assert [one.name for one in risks_as_they_rise(bands)] == [names[1], names[0], names[2]]
+
+
+def test_a_mean_without_an_interval_is_the_same_mean() -> None:
+    figures = [1.0, float("nan"), 4.5]
+    plain, full = plain_mean(figures), mean_of(figures)
+    assert (plain.n, plain.mean, plain.total) == (full.n, full.mean, full.total) == (2, 2.75, 5.5)
+    assert plain_mean([]).n == 0
+
+
 def test_the_delay_costs_what_the_mid_moved_against_the_seller() -> None:
     table = table_of(("y", 1.0, 1.0))
     assert table["delay_cents"][0] == pytest.approx(3.0)
     assert table["delay_dollars"][0] == pytest.approx(6.0)
-    assert "3.00 cents a share against you (n = 1), a cost of $6.00" in human_report(table, LIMITS)
+    assert "300 cents a contract against you (n = 1), a cost of $6.00" in human_report(
+        table, LIMITS
+    )
 
 
 @given(

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from desk.calls import LiveCall, Suggester
 from desk.live_gate import (
     DeskRecord,
     Model,
@@ -14,6 +15,8 @@ from desk.live_gate import (
     sentence,
     sentence_fits,
 )
+from desk.real_money import before_real_money
+from errors import AccountRefusedError
 from settings import Settings
 
 SHA = "ab" * 32
@@ -91,3 +94,23 @@ def test_the_first_live_sessions_are_held_to_one_contract() -> None:
     settings = Settings(contracts=3)
     allowed = [contracts_allowed(settings, DeskRecord(20, live)) for live in (0, 19, 20, 50)]
     assert allowed == [1, 1, 3, 3]
+
+
+class Named:
+    """A policy by its name alone: nothing is ever asked of it here."""
+
+    name, actions, obeys_waits = "mine", 3, True
+
+    def probabilities(self, moment: Any) -> Any:
+        raise AssertionError("nobody may ask")
+
+
+@pytest.mark.parametrize("scripted", [{"answers": Path("y.txt")}, {"person": "biased:1"}, {}])
+def test_real_money_is_never_answered_by_a_file(
+    scripted: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    call = LiveCall(kind="theta", new_folder=lambda name: tmp_path, **scripted)
+    with pytest.raises(AccountRefusedError) as refused:
+        before_real_money(Settings(), "U1234567", Suggester(Named()), call)
+    assert ("leave --answers out" in str(refused.value)) == bool(scripted)

@@ -95,6 +95,20 @@ def test_a_day_that_was_stopped_twice_trades_as_one_that_was_not(
     assert len(list((broken / "runs").glob("*_live_*"))) == 1
 
 
+def test_a_second_desk_is_refused_and_takes_nothing_from_the_first(
+    nursery: Nursery, tmp_path: Path
+) -> None:
+    journal = Journaled.practice(tmp_path)
+    words = (*SESSION, "--speed", "2000", "--answers", answers(tmp_path, MIXED))
+    first = nursery.live(tmp_path, *words)
+    first.until(lambda: journal.count("bars") > 20)
+    second = nursery.live(tmp_path, *words)
+    assert second.wait() == 2
+    assert f"is written by process {first.pid} already" in second.output
+    assert first.wait() == 0, first.output
+    assert_sound(journal, first.output)
+
+
 def test_kill_9_at_every_step_loses_nothing_and_repeats_nothing(
     nursery: Nursery, tmp_path: Path
 ) -> None:

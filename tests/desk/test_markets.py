@@ -296,6 +296,9 @@ def test_a_terminal_gives_bars_a_board_and_a_recording(tmp_path: Path) -> None:
 
         run(one.feed, look)
         assert "quotes of" in one.line
+        (since,) = re.findall(r"since (\d\d:\d\d):\d\d", one.line)
+        assert "09:29" <= since <= "09:45"  # the market's time, whatever the wall says
+        assert since in one.line  # and it stays
     stored = ChainStore(tmp_path / "recorded").select().load(0)
     assert stored.source.startswith("simulated") and stored.recorded >= 5
 

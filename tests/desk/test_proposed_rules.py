@@ -98,13 +98,22 @@ def test_volatility_becomes_a_lower_bound_of_risk_and_says_what_risk_is(tmp_path
     assert switched_on(one.line).small_capital_risk == pytest.approx(0.4)
     assert "half of it is volatility" in one.words
     calm = table(*(no(100, "volatility", risk=0.7) for _ in range(3)))
-    assert proposals(calm, RULES, tmp_path) == []
+    one = only(proposals(calm, RULES, tmp_path))
+    assert one.rules == {} and one.line == ""
+
+
+def test_a_rule_that_costs_as_many_yeses_as_it_spares_noes_is_not_proposed(tmp_path):
+    """A model that only ever asks at 10:00 has noes and yeses in the same minute."""
+    same = table(*(no(30, "timing") for _ in range(4)), *(yes(30) for _ in range(9)))
+    one = only(proposals(same, RULES, tmp_path))
+    assert one.rules == {} and one.line == ""
+    assert "no setting tells these n from your y" in one.words
 
 
 def test_a_direction_has_no_setting_and_says_so(tmp_path):
     one = only(proposals(table(*(no(100, "direction") for _ in range(3))), RULES, tmp_path))
     assert one.rules == {}
-    assert "no setting expresses" in one.words
+    assert "no setting tells" in one.words
 
 
 def test_events_without_a_file_ask_for_one(tmp_path):

@@ -11,6 +11,7 @@ from feeds.sessions import last_sessions
 from feeds.simulation import SimulatedMarket
 from feeds.simulation.market import default_sessions
 from feeds.source import MemorySource
+from models import timing
 from models.contest import Contest, Model
 from models.fold_tasks import HOLDING, NETWORK, RULE, judged, seed_task, training_values
 from models.matched_random import MatchedRandom, calibrate
@@ -109,10 +110,15 @@ def test_a_network_is_judged_by_its_own_weights_alone(arrays):
 
 
 def test_buy_and_hold_ends_where_the_shares_end(arrays):
-    told = json.loads(perform(Task("x", HOLDING, {"testing": list(range(36))}), arrays))
-    first, last = arrays.spot[0, 0], arrays.official_close[-1]
-    shares = np.floor(SETTINGS.capital / first)
-    assert sum(told["net_pnl"]) == pytest.approx(shares * (last - first))
+    """Whatever the folds: the nights between them are held through, too."""
+    parts = [range(4, 20), range(20, 36)]
+    tasks = [Task("x", HOLDING, {"testing": list(part), "bought": 4}) for part in parts]
+    told = [json.loads(perform(task, arrays)) for task in tasks]
+    shares = np.floor(SETTINGS.capital / arrays.spot[4, 0])
+    gain = shares * (arrays.official_close[-1] - arrays.spot[4, 0])
+    assert sum(sum(each["net_pnl"]) for each in told) == pytest.approx(gain)
+    night = told[1]["net_pnl"][0] / shares
+    assert night == pytest.approx(arrays.official_close[20] - arrays.official_close[19])
 
 
 def test_random_sales_are_as_many_as_asked_for(arrays):
@@ -136,6 +142,24 @@ def test_a_sale_in_the_fit_earns_what_a_clock_earns_with_it(arrays):
     trades = [trip.net_pnl for session in played.trips for trip in session]
     assert at_ten.sum() == len(trades) > 10
     np.testing.assert_allclose(np.sort(earned[at_ten]), np.sort(trades))
+
+
+def test_sales_in_small_portions_earn_the_same_to_the_bit(arrays, monkeypatch):
+    """Portions keep the memory flat however many sessions there are."""
+    features, earned = possible_sales(arrays, SETTINGS, 0)
+    portions = []
+
+    class Counting(timing.Book):
+        def __init__(self, some, settings, size):
+            portions.append(size)
+            super().__init__(some, settings, size)
+
+    monkeypatch.setattr("models.timing.Book", Counting)
+    monkeypatch.setattr("models.timing._AT_ONCE", 100)
+    again, other = possible_sales(arrays, SETTINGS, 0)
+    assert again.tobytes() == features.tobytes()
+    assert other.tobytes() == earned.tobytes()
+    assert max(portions) == 100 < len(earned)
 
 
 @pytest.mark.parametrize(("steps", "right"), [(0.004, PUT), (-0.004, CALL)])
@@ -167,11 +191,15 @@ def test_everybody_is_judged_on_the_same_unseen_sessions(arrays, tmp_path, monke
     learned = frozenset(session.date for session in arrays.sessions[:21])
     model = Model("bundled", loaded.sha256, weights, learned)
     costs = []
+
+    def advance(cost, was_kept):
+        costs.append(cost)
+
     contest = Contest(
-        arrays, expanding_folds(36, 2), HereAndNow(), TaskStore(tmp_path, ""), costs.append
+        arrays, expanding_folds(36, 2), HereAndNow(), TaskStore(tmp_path, ""), advance
     )
     outcomes = contest.of_models([model])
-    assert 0 < sum(costs) <= contest.total_cost(1, 1)  # a fold it has seen is not judged
+    assert sum(costs) == contest.total_cost(1, 1, 1) - 1  # a fold it has seen is not judged
     ours = [each for each in outcomes if each["role"] == "candidate"]
     assert [each["fold"] for each in ours] == [2]
     (dates,) = (each["dates"] for each in ours)

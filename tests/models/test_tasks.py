@@ -85,8 +85,9 @@ def test_finished_tasks_are_not_done_again(arrays, tmp_path, workers):
     tasks = [works.task_of(works.count, f"number {i}", log=str(log)) for i in range(3)]
     finished = []
     work_off(tasks[:2], arrays, workers, store)
-    results = work_off(tasks, arrays, workers, store, lambda task: finished.append(task.name))
-    assert results == ["number 0", "number 1", "number 2"] == sorted(finished)
+    results = work_off(tasks, arrays, workers, store, lambda *told: finished.append(told))
+    assert results == ["number 0", "number 1", "number 2"]
+    assert finished == [(tasks[0], True), (tasks[1], True), (tasks[2], False)]
     assert sorted(log.read_text().split("\n")[:-1]) == results
     other = TaskStore(tmp_path / "tasks", "another context")
     assert [other.get(task) for task in tasks] == [None] * 3

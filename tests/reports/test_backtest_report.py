@@ -11,10 +11,13 @@ import pytest
 
 from errors import DataError
 from reports.backtest_report import draw_report
+from reports.charts import account
 from reports.charts.session import most_eventful
+from reports.charts.style import DOTS_PER_INCH, png, styled
 from reports.formatting import count, listing, money, money_interval, number, percent
 from reports.metrics import compute_metrics
 from reports.page import render
+from reports.result import ExposureTable
 from reports.run_folder import write_run_files
 from reports.trades import daily_pnl
 from vocabulary import ExitReason
@@ -186,3 +189,24 @@ def test_figures_read_well():
     assert listing(["a"]) == "a"
     assert listing(["a", "b", "c"]) == "a, b and c"
     assert listing(["a", "b", "c", "d"], most=2) == "a, b and 2 more"
+
+
+def test_a_position_held_at_a_single_snapshot_is_drawn(tmp_path):
+    one = factory.result(1, 1)
+    table = one.exposure
+    held = ExposureTable(table.ts[:1], table.mid[:1], table.delta[:1], table.theta[:1])
+    drawn(tmp_path, replace(one, exposure=held))  # a warning of numpy's would be an error
+    assert (tmp_path / "pictures" / "exposure.png").is_file()
+
+
+def test_a_picture_is_laid_out_as_matplotlib_does_but_for_a_few_pixels():
+    result = factory.result(3, 1)
+    with styled():
+        ours, theirs = (account.equity(result) for _ in range(2))
+        png(ours)
+        theirs.set_dpi(DOTS_PER_INCH)
+        theirs.draw_without_rendering()
+    for one, other in zip(ours.axes, theirs.axes, strict=True):
+        assert one.get_window_extent().extents == pytest.approx(
+            other.get_window_extent().extents, abs=8
+        )

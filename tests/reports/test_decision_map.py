@@ -104,3 +104,9 @@ def test_an_asked_grid_is_in_the_report(tmp_path):
     asked = "nothing held and every sale allowed"
     assert asked in draw_report(tmp_path).read_text()
     assert asked not in caption(decision_map(factory.result(1, 0)), None)
+
+
+def test_what_was_met_and_what_was_asked_have_the_same_axes(result):
+    figure = wishes(decision_map(result), grid())
+    limits = {(*axes.get_xlim(), *axes.get_ylim()) for axes in figure.axes[:-1]}
+    assert len(limits) == 1

@@ -10,7 +10,17 @@ from errors import DataError
 from feeds.sessions import last_sessions
 from reports.evaluation import CANDIDATE, LUCK, evaluation_figures, series
 from reports.evaluation_report import draw_evaluation, verdicts, write_evaluation
-from reports.evaluation_text import LOSES, PROVEN, UNPROVEN, WORSE, best_baseline, judgement
+from reports.evaluation_text import (
+    LOSES,
+    PROVEN,
+    UNPROVEN,
+    WORSE,
+    best_baseline,
+    folds,
+    judgement,
+    standings,
+)
+from reports.formatting import money
 
 FACTS = {
     "data": "recorded",
@@ -120,6 +130,58 @@ def test_worse_than_a_rule_is_said():
     assert judgement(figures["candidates"]["ours"]) == WORSE
     assert "worse than sell_put@10:00, which needs no model" in verdicts(figures)[0]
     assert best_baseline(figures["candidates"]["ours"]) == "sell_put@10:00"
+
+
+def test_buy_and_hold_is_no_rule_that_a_candidate_is_worse_than():
+    outcomes = contest(1.5, noise=4.0)
+    for each in outcomes:
+        if each["policy"] == "buy and hold":
+            each["net_pnl"] = [900.0] * 60
+        if each["policy"] == "random legal":
+            each["net_pnl"] = [value + 9 for value in each["net_pnl"]]
+    assert "worse than random legal, which needs no model" in verdicts(figures_of(outcomes))[0]
+
+
+def test_a_few_sessions_show_no_edge_however_good_they_were():
+    """A seller of options wins on most days: eight of them without a loss say nothing."""
+    for sessions, kind in ((8, UNPROVEN), (58, UNPROVEN), (60, PROVEN)):
+        outcomes = contest(30.0, sessions=sessions, noise=3.0)
+        figures = figures_of(outcomes)
+        assert judgement(figures["candidates"]["ours"]) == kind, sessions
+        assert ("takes 60 sessions at least" in verdicts(figures)[0]) == (kind == UNPROVEN)
+
+
+def test_seeds_have_their_own_numbers_and_each_fold_its_median_and_worst():
+    outcomes = contest(0.0, seeds=(7, 8, 9))
+    for each in outcomes:
+        if each["role"] == CANDIDATE:
+            each["net_pnl"] = [{7: 5.0, 8: 1.0, 9: 3.0}[each["seed"]]] * 60
+    table = folds(figures_of(outcomes))
+    assert table.columns[5:10] == ("Median seed", "Worst seed", "Seed 7", "Seed 8", "Seed 9")
+    assert [row[5:10] for row in table.rows] == [
+        ("+$3.00", "+$1.00", "+$5.00", "+$1.00", "+$3.00")
+    ] * 2
+    lone = folds(figures_of(contest(1.0, seeds=(None,))))
+    assert lone.columns[5:] == ("Mean a session", "Less delta")
+
+
+def test_random_sales_stand_beside_the_other_baselines():
+    figures = figures_of(contest(1.0))
+    names = [row[0] for row in standings(figures).rows]
+    assert names == ["ours", "hold", "sell_put@10:00", "buy and hold", "random legal"]
+    draws = figures["candidates"]["ours"]["luck"]["draws"]
+    shown = standings(figures).rows[-1][2]
+    assert shown == money(float(np.mean(draws)), signed=True)
+
+
+def test_how_many_sessions_is_said_of_each_where_they_differ():
+    outcomes = contest(1.0)
+    assert "Sessions" not in standings(figures_of(outcomes)).columns
+    fewer = [e for e in outcomes if not (e["role"] == CANDIDATE and e["fold"] == 1)]
+    fewer = [e for e in fewer if e["role"] != LUCK]
+    table = standings(figures_of(fewer))
+    assert table.columns[-1] == "Sessions"
+    assert [row[-1] for row in table.rows] == ["60", "120", "120", "120"]
 
 
 def test_a_candidate_that_never_trades_is_not_judged():

@@ -56,7 +56,7 @@ FIGURES = FeedbackFigures(
     checks=[CheckRow("gate", "tail", "insufficient evidence", "6 sessions")],
     lineage=["mine  abc  updated from answers", "bundled  def  maskable_ppo"],
     rules=["reason timing (3 n): no entry in the first 45 minutes"],
-    learning=[(10, 30, 0.6, 0.7), (25, 15, float("nan"), 0.6)],
+    learning=[(10, 30, 0.6, 0.7, 20, 0.8, 0.6), (25, 15, float("nan"), 0.6, 0, float("nan"), 0.5)],
     notes=["2 of 42 suggestions left out: no y and no n"],
 )
 NOTHING = replace(
@@ -104,7 +104,10 @@ def test_without_answers_the_page_says_so(tmp_path):
 def test_metrics_hold_the_figures_and_null_for_what_is_not_known(tmp_path):
     draw_feedback(tmp_path, FIGURES)
     figures = json.loads((tmp_path / "metrics.json").read_text())
-    assert figures["learning"] == [[10, 30, 0.6, 0.7], [25, 15, None, 0.6]]
+    assert figures["learning"] == [
+        [10, 30, 0.6, 0.7, 20, 0.8, 0.6],
+        [25, 15, None, 0.6, 0, None, 0.5],
+    ]
     assert figures["earned"][1]["interval"] == [None, None]
     assert figures["earned"][0]["interval"] == [-4.0, 9.0]
 

@@ -138,3 +138,19 @@ def test_many_answers_are_drawn_as_boxes_and_few_one_by_one():
 
 def test_the_page_lies_beside_its_journal(tmp_path):
     assert page_beside(tmp_path / "journal.db") == tmp_path / "journal_human.html"
+
+
+def test_the_delay_is_told_in_cents_a_contract(tmp_path):
+    rows = journal_rows(40, responses=("y",))
+    text = text_of(page_of(tmp_path, rows))
+    assert "100 c a contract" in text  # a seller, and the mid fell from 2.45 to 2.44
+
+
+def test_a_market_that_stood_still_has_an_axis_of_whole_cents():
+    rows = journal_rows(20, responses=("y",))
+    for row in rows[1]:
+        row |= {"bid_at_response": 2.4, "ask_at_response": 2.5}
+    figure = answers.latency(answered(*rows))
+    figure.draw_without_rendering()
+    labels = [label.get_text() for label in figure.axes[1].get_yticklabels()]
+    assert len(set(labels)) == len(labels) and "0" in labels

@@ -1,12 +1,17 @@
 """`run.py report`: one folder is drawn, several are compared, the index is renewed."""
 
+from dataclasses import replace
+
 import factory
+import numpy as np
 import pytest
 
 import run
-from commands.decision_grid import run_settings
-from reports.decision_grid import GRID, read_grid
+from commands.decision_grid import policy_grid, run_settings
+from commands.policies import choose_policy
+from reports.decision_grid import GRID, DecisionGrid, read_grid, write_grid
 from reports.run_folder import write_run_files
+from vocabulary import FEATURES
 
 
 @pytest.fixture
@@ -90,3 +95,27 @@ def test_an_asked_policy_answers_in_its_report(place):
     assert (grid.probabilities[:, grid.minutes > 60, 0] == 1).all()
     drawn = (place / "runs" / "put" / "report.html").read_text()
     assert "nothing held and every sale allowed" in drawn
+
+
+def test_a_journal_without_a_word_of_what_is_wanted_is_told_which_words_there_are(place, capsys):
+    (place / "journal.db").write_bytes(b"any")
+    assert run.main(["report", "journal.db"]) == 2
+    assert "of a journal, say --human or --drift" in capsys.readouterr().err
+
+
+def test_a_run_that_saw_no_volatility_has_no_map_and_cannot_be_asked(place, capsys):
+    folder = place / "runs" / "blind"
+    seen = factory.result(1, 1, baselines=())
+    features = seen.decisions.features.copy()
+    features[:, FEATURES.index("atm_iv")] = np.nan
+    blind = replace(seen, decisions=replace(seen.decisions, features=features))
+    write_run_files(folder, blind)
+    (folder / "config.toml").write_text('policy = "hold"\n')
+    settings = run_settings(folder)
+    policy = choose_policy(settings, None).policy
+    write_grid(folder, DecisionGrid(np.array([30.0]), np.array([0.2]), np.ones((1, 1, 3)) / 3))
+    write_grid(folder, policy_grid(policy, blind, settings))
+    assert not (folder / GRID).exists()  # nor that of an earlier run
+    assert run.main(["report", "runs/blind"]) == 0
+    assert run.main(["report", "runs/blind", "--ask"]) == 2
+    assert "runs/blind saw no volatility" in capsys.readouterr().err

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reports import statistics
+from reports import statistics, trades
 
 DOLLARS = st.floats(-1e6, 1e6).map(lambda value: round(value, 2))
 
@@ -86,7 +86,7 @@ def test_exposure_is_the_time_held():
 def test_mid_fills_earn_both_half_spreads_and_keep_prices_without_a_mid():
     side, size = np.array([-1, -1]), floats(100, 200)
     entry, exit_ = floats(2.40, 1.00), floats(1.10, 0.25)
-    gross = statistics.pnl_at_mid(
+    gross = trades.pnl_at_mid(
         side, size, entry, exit_, floats(2.45, math.nan), floats(1.05, math.nan)
     )
     assert gross == pytest.approx([140, 150])
@@ -96,12 +96,12 @@ def test_a_tick_worse_costs_a_tick_a_fill_and_nothing_at_settlement():
     side, size = np.array([-1, 1, -1]), floats(100, 100, 300)
     entry, exit_ = floats(2.40, 2.00, 1.00), floats(1.10, 2.50, 0.00)
     settled = np.array([False, False, True])
-    gross = statistics.pnl_a_tick_worse(side, size, entry, exit_, settled)
+    gross = trades.pnl_a_tick_worse(side, size, entry, exit_, settled)
     assert gross == pytest.approx([130 - 2, 50 - 2, 300 - 3])
 
 
 def test_a_price_never_falls_below_zero():
-    gross = statistics.pnl_a_tick_worse(
+    gross = trades.pnl_a_tick_worse(
         np.array([1]), floats(100), floats(0.05), floats(0.00), np.array([False])
     )
     assert gross == pytest.approx([-6])
@@ -138,3 +138,48 @@ def test_an_interval_holds_the_level_asked_for():
 
 def test_one_day_is_not_resampled():
     assert statistics.bootstrap(floats(5)).means.size == 0
+
+
+def resampled_one_by_one(daily, resamples, seed):
+    """The stationary bootstrap day by day, from the same draws: no sums of blocks."""
+    random, days = np.random.default_rng(seed), np.arange(daily.size)
+    opens = random.random((resamples, daily.size), np.float32) < (
+        1 / statistics.mean_block(daily.size)
+    )
+    starts = random.integers(0, daily.size, (resamples, daily.size))
+    samples, where = np.empty((resamples, daily.size)), 0
+    for row in range(resamples):
+        for day in days:
+            is_first = day == 0 or opens[row, day]
+            where = starts[row, day] if is_first else (where + 1) % daily.size
+            samples[row, day] = daily[where]
+    deviations = samples.std(axis=1, ddof=1)
+    deviations[np.ptp(samples, axis=1) == 0] = np.nan
+    return samples.mean(axis=1), samples.mean(axis=1) / deviations * math.sqrt(252)
+
+
+@given(
+    st.lists(st.sampled_from([0.0, 0.0, -412.1, 17.9, 17.9, 88.35, -1e6]), min_size=2, max_size=40),
+    st.integers(0, 3),
+)
+def test_sums_of_blocks_are_the_means_and_sharpe_ratios_of_the_days_in_them(amounts, seed):
+    daily = np.array(amounts)
+    found = statistics.bootstrap(daily, 40, seed)
+    means, sharpes = resampled_one_by_one(daily, 40, seed)
+    assert found.means == pytest.approx(means, rel=1e-9, abs=1e-9 * np.abs(daily).max(initial=0))
+    assert np.array_equal(np.isnan(found.sharpes), np.isnan(sharpes))
+    assert found.sharpes == pytest.approx(sharpes, rel=1e-3, abs=1e-6, nan_ok=True)
+
+
+def test_an_interval_that_ends_at_zero_ends_at_zero_exactly():
+    daily = np.where(np.arange(40) % 13 == 0, 0.1, 0.0)
+    means = statistics.bootstrap(daily).means
+    assert means.min() == 0.0
+    won_and_lost = statistics.bootstrap(np.tile([0.1, 0.2, -0.3], 5)).means
+    assert not np.any((won_and_lost != 0) & (np.abs(won_and_lost) < 1e-9))
+
+
+def test_resampled_figures_that_others_will_read_cannot_be_changed():
+    means = statistics.bootstrap(np.random.default_rng(0).normal(size=30)).means
+    with pytest.raises(ValueError, match="read-only"):
+        means += 1

@@ -82,3 +82,8 @@ def test_writing_again_gives_the_same_bytes_and_leaves_no_draft(runs):
     before = write_index(runs).read_bytes()
     assert write_index(runs).read_bytes() == before
     assert not list(runs.glob(".*"))
+
+
+def test_cautions_stand_before_the_figures(runs):
+    html = write_index(runs).read_text()
+    assert html.index(">Remarks<") < html.index(">Net P&amp;L<")

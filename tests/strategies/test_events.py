@@ -58,6 +58,7 @@ def test_instants_of_any_shape_are_judged_together(tmp_path: Path) -> None:
         "2026-10-30,25:00,FOMC,15,45,block",
         "2026-10-30,14:00,FOMC,soon,45,block",
         "2026-10-30,14:00,FOMC,15,45,stop",
+        "2026-10-30,14:00,FOMC,inf,45,block",
         "2026-10-30,14:00",
     ],
 )
@@ -71,6 +72,20 @@ def test_other_columns_and_a_missing_file_are_one_clear_line(tmp_path: Path) -> 
         read_events(events_file(tmp_path, "when,what\n"))
     with pytest.raises(DataError, match=r"cannot read the events file .*No such file"):
         read_events(tmp_path / "none.csv")
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe\x00junk", b"a\x00b\n" * 3])
+def test_a_file_of_something_else_is_one_clear_line(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "events.csv"
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=r"events\.csv"):
+        read_events(path)
+
+
+def test_a_file_of_a_spreadsheet_may_begin_with_a_mark(tmp_path: Path) -> None:
+    path = events_file(tmp_path, HEADER + FOMC)
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert len(read_events(path)) == 1
 
 
 def test_warning_events_are_told_while_they_count_and_block_nothing() -> None:

@@ -79,6 +79,18 @@ def minute(ts: int | None) -> float:
     return (ts - SESSION.open_ns) / 60e9
 
 
+def test_the_wait_that_is_left_is_told_from_the_answer_on() -> None:
+    def left(strategy: Commanded) -> float:
+        return strategy.wait_left(strategy.feed.snapshot().ts)
+
+    ran = play(market(), dict.fromkeys((29.0, 40.0, 100.0, 380.0), left))
+    (trip,) = ran.tracker.round_trips
+    sold = minute(trip.decided_ts)
+    assert ran.said[0] == 0.0 and ran.said[-1] == 0.0
+    assert ran.said[1] - ran.said[2] == 60.0, "a minute less every minute"
+    assert ran.said[1] + 40.0 - sold in (120.0, 180.0, 240.0), "a wait of the rules"
+
+
 # --- the gate ------------------------------------------------------------------------------------
 
 
@@ -281,6 +293,26 @@ def test_a_corrected_price_moves_the_stop_and_the_result() -> None:
     ran = play(market(), {40: lambda s: (revise(s, price=5.0), s.stop_price)})
     (trip,) = ran.tracker.round_trips
     assert trip.entry_price == 5.0 and ran.said[0][1] == 15.0
+
+
+def test_a_fill_of_an_earlier_process_is_corrected_by_an_order_nobody_has_seen() -> None:
+    """Its order died with that process: the broker brings the news by one that is over."""
+
+    def restate(strategy: Commanded) -> float | None:
+        revise(strategy, execution_id="e1")  # as it is in the books after a restart
+        first = next(order for order in strategy.orders.values() if order.info.get("fills"))
+        order = bt.SellOrder(
+            owner=strategy, data=first.data, size=1, exectype=bt.Order.Market, simulated=True
+        )
+        order.addinfo(fills=[replace(first.info["fills"][0], price=5.0)], order_ref="x")
+        order.completed()
+        strategy.notify_order(order)
+        return strategy.stop_price
+
+    ran = play(market(), {40: restate}, gate=lambda: "")
+    (trip,) = ran.tracker.round_trips
+    assert ran.said == [15.0] and trip.entry_price == 5.0 and trip.quantity == 1
+    assert ran.books_fault == ""
 
 
 def test_books_that_cannot_follow_halt_entries_and_not_the_desk() -> None:

@@ -38,6 +38,22 @@ def test_the_bands_of_risk_set_stop_quantity_and_wait(
     assert rules.wait_is_over(50.0 + wait, 50.0, NEVER, risk, RULES)
 
 
+@given(
+    now=some.floats(0, 390),
+    answered=some.floats(0, 390) | some.just(NEVER),
+    skipped=some.floats(0, 390) | some.just(NEVER),
+    risk=some.floats(0, 1),
+)
+def test_the_wait_that_is_left_ends_when_the_wait_is_over(
+    now: float, answered: float, skipped: float, risk: float
+) -> None:
+    left = float(rules.wait_left(now, answered, skipped, risk, RULES))
+    assert left >= 0.0
+    assert rules.wait_is_over(now + left, answered, skipped, risk, RULES)
+    if left > 1e-6:
+        assert not rules.wait_is_over(now + left - 1e-6, answered, skipped, risk, RULES)
+
+
 @pytest.mark.parametrize(("contracts", "expected"), [(1, 1), (2, 2), (3, 3), (10, 3)])
 def test_never_more_than_the_contracts_of_the_desk(contracts: int, expected: int) -> None:
     assert rules.quantity(0.1, 1e6, contracts, RULES) == expected

@@ -1,6 +1,7 @@
 """IBBroker over a real socket: entries, exits, the native stop, what the strategy hears."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,8 @@ from backtrader.order import SellOrder
 from ib_desk import PUT_628, Condition, Desk, manual_market, suggestion, their_position
 
 from brokers.ib_gateway import ManualMarket, SimulatedGateway
+from brokers.ib_gateway.records import Holding
+from brokers.journal.reader import JournalReader
 from vocabulary import ExitReason
 
 
@@ -383,6 +386,124 @@ def test_an_assignment_is_named(desk: Desk, gateway: SimulatedGateway) -> None:
 
     desk.run(script)
     assert "IB holds +100 SPY shares" in desk.broker.halted
+
+
+def test_an_assignment_that_is_accepted_closes_the_position_and_says_what_it_is(
+    desk: Desk, gateway: SimulatedGateway, quotes: ManualMarket, tmp_path: Path
+) -> None:
+    said: list[str] = []
+
+    def script(desk: Desk) -> Iterator[Condition]:
+        yield from entered(desk, 2)
+        desk.market.set_spot(626.5)
+        gateway.assign(PUT_628)
+        desk.broker.room.ask_for_books()
+        yield lambda: "assignment" in desk.broker.halted
+        yield lambda: not desk.broker.room.live()
+        said.extend(desk.broker.accept_books())
+        yield lambda: desk.held() == 0 and desk.is_calm()
+        yield lambda: desk.broker.halted == ""
+
+    desk.run(script)
+    assert "2 assigned, booked at 1.50" in said[-1] and "no execution" in said[-1]
+    (made,) = (one for one in desk.told.values() if one.info.get("exit_reason") == "settlement")
+    (fill,) = made.info["fills"]
+    assert (fill.side, fill.quantity, fill.price, fill.fee) == (1, 2, 1.5, 0.0)
+    with JournalReader(tmp_path / "journal.db") as reader:
+        (intent,) = reader.rows("intents", exit_reason="settlement")
+        assert "IB reports no execution" in intent["payload"]["booked"]
+    again = Desk(gateway.port, tmp_path, quotes)
+
+    def goes_on(desk: Desk) -> Iterator[Condition]:
+        yield desk.is_calm
+        assert desk.held() == 0 and "+200 SPY shares" in desk.broker.halted
+        assert all("assigned" not in one for one in desk.broker.accept_books())
+        yield lambda: desk.broker.halted == "" and desk.is_calm()
+
+    again.run(goes_on)
+    assert again.recovery.missed == 0
+
+
+def test_a_position_that_is_gone_without_shares_is_never_booked(
+    desk: Desk, gateway: SimulatedGateway
+) -> None:
+    def script(desk: Desk) -> Iterator[Condition]:
+        yield from entered(desk)
+        gateway.assign(PUT_628)
+        core = gateway._core  # and somebody sells the shares
+        shares = core.catalogue.shares.con_id
+        gateway._server.do(lambda: core.ledger.hold("DU1234567", shares, Holding()))
+        desk.broker.room.ask_for_books()
+        yield lambda: "IB holds +0" in desk.broker.halted
+        desk.broker.accept_books()
+        yield lambda: desk.broker.halted == "" and desk.is_calm()
+
+    desk.run(script)
+    assert desk.held() == -1, "nobody knows what became of it"
+
+
+def test_a_correction_of_a_fill_from_before_a_restart_reaches_the_strategy(
+    desk: Desk, gateway: SimulatedGateway, quotes: ManualMarket, tmp_path: Path
+) -> None:
+    desk.run(entered)
+    again = Desk(gateway.port, tmp_path, quotes)
+
+    def script(desk: Desk) -> Iterator[Condition]:
+        (entry,) = desk.orders("entry")
+        (known,) = entry.executions
+        yield desk.turns(3)
+        gateway.correct(gateway.executions[0].execution_id, 2.41)
+        desk.broker.room.ask_for_books()
+        yield lambda: desk.news
+        gateway.correct(gateway.executions[-1].execution_id, 2.43)
+        desk.broker.room.ask_for_books()
+        yield lambda: desk.broker.ledger.fill(known).price == 2.43 and len(desk.news) > 1
+
+    again.run(script)
+    assert {status for status, *_ in again.news} == {"Completed"}
+    (order,) = again.told.values()
+    (fill,) = order.info["fills"]
+    assert fill.price == 2.43 and fill.fee == pytest.approx(1.05)
+    assert order.info["restated"].price == 2.40 and not again.trades
+
+
+def test_an_approved_entry_whose_quote_is_gone_by_now_is_not_sent(
+    desk: Desk, gateway: SimulatedGateway
+) -> None:
+    def script(desk: Desk) -> Iterator[Condition]:
+        wanted = suggestion()
+        yield from desk.prepared(wanted)
+        old = replace(desk.quote(PUT_628), age_seconds=1e4)
+        desk.broker.quotes._quotes = lambda _: old
+        order = desk.enter(wanted)
+        yield lambda: not order.alive()
+
+    desk.run(script)
+    assert desk.statuses() == ["Submitted", "Rejected"]
+    assert "gone or old" in desk.news[-1][2] and gateway.orders == []
+
+
+def test_accept_takes_what_was_shown_and_nothing_that_came_after(
+    desk: Desk, gateway: SimulatedGateway
+) -> None:
+    def script(desk: Desk) -> Iterator[Condition]:
+        yield from entered(desk, 2)
+        gateway.manual_trade(PUT_628, 1, 1, 2.50)
+        desk.broker.room.ask_for_books()
+        yield lambda: "books differ" in desk.broker.halted
+        shown = desk.broker.disputes.confirmed
+        gateway.manual_trade(PUT_628, 1, 1, 2.70)
+        desk.broker.room.ask_for_books()
+        yield lambda: len(desk.broker.disputes.latest.foreign_executions) == 2
+        assert desk.broker.accept_books() == shown
+        yield desk.turns(2)
+        assert desk.held() == -1, "the second trade has not been seen by anybody"
+        yield lambda: "2.70" in desk.broker.halted
+        assert desk.broker.accept_books()
+        yield lambda: desk.held() == 0 and desk.broker.halted == ""
+        assert desk.broker.accept_books() == ()
+
+    desk.run(script)
 
 
 def test_too_little_excess_liquidity_is_margin_before_anything_is_sent(

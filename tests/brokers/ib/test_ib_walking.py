@@ -69,7 +69,7 @@ def test_a_limit_that_the_market_already_meets_stays() -> None:
     assert next_limit(-1, 2.40, 2.32, Sides(2.40, 2.50)) is None
     assert next_limit(-1, 2.40, 2.32, Sides(2.38, 2.50)) == 2.39
     assert next_limit(-1, 2.32, 2.32, Sides(2.20, 2.50)) is None
-    assert next_limit(-1, 2.40, 2.32, NOWHERE) == 2.39
+    assert next_limit(-1, 2.40, 2.32, NOWHERE) is None, "nothing is given away blindly"
 
 
 @pytest.mark.parametrize(

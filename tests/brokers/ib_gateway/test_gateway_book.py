@@ -245,8 +245,9 @@ def test_options_of_yesterday_have_left_the_account(tmp_path: Any) -> None:
     monday = ManualMarket(session_on(date(2026, 11, 2)), [600_000], 603.0)
     later = SimulatedGateway(monday, state=state)
     later.settle()
-    assert later.positions == {"DU1234567": {}}
-    assert later.cash() == pytest.approx(gateway.cash() - 2 * 300)
+    ((instrument, held),) = later.positions["DU1234567"].items()
+    assert (instrument.security, held.quantity, held.average_cost) == ("STK", -200, 600.0)
+    assert later.cash() == pytest.approx(gateway.cash() + 200 * 600)
 
 
 def test_the_stand_in_shares_nothing_with_the_connector_or_its_library() -> None:
@@ -258,3 +259,23 @@ def test_the_stand_in_shares_nothing_with_the_connector_or_its_library() -> None
         for module in modules:
             assert not module.startswith(("brokers.ib.", "ib_insync", "ib_async")), path
             assert module != "brokers.ib", path
+
+
+@pytest.mark.parametrize(("close", "shares"), [(602.0, 0), (600.0, 0), (599.99, 200)])
+def test_a_short_put_expires_worthless_or_becomes_shares_at_its_strike(
+    close: float, shares: int
+) -> None:
+    market = ManualMarket(SESSION, [600_000], close)
+    put = market.contract(600, Right.PUT)
+    with SimulatedGateway(market, expiry_seconds=3600.0) as gateway:
+        gateway.manual_trade(put, -1, 2, 1.5)
+        paid = gateway.cash()
+        market.set_time(SESSION.close_ns + 900_000_000_000)
+        gateway.settle()
+        (held,) = gateway.positions["DU1234567"].values()
+        assert held.quantity == -2, "it trades until a quarter past"
+        market.set_time(SESSION.close_ns + 3_600_000_000_000)
+        gateway.settle()
+        left = {one.security: held.quantity for one, held in gateway.positions["DU1234567"].items()}
+        assert left == ({"STK": shares} if shares else {})
+        assert gateway.cash() == pytest.approx(paid - 600.0 * shares)

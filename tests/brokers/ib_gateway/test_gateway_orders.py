@@ -324,9 +324,11 @@ def test_orders_lapse_and_options_leave_at_the_close(
     market.set_spot(601.0)
     market.set_time(market.session.close_ns)
     ib.settle()
-    assert resting.orderStatus.status == "Cancelled" and ib.positions() == []
+    (held,) = ib.positions()
+    assert resting.orderStatus.status == "Cancelled" and held.contract.secType == "STK"
+    assert (held.position, held.avgCost) == (200, 600.0)
     assert gateway.order("resting").ended == "Expired at the close"
-    assert gateway.cash() == pytest.approx(100_000 - 250 - 1.40 + 200)
+    assert gateway.cash() == pytest.approx(100_000 - 250 - 1.40 - 200 * 600)
 
 
 def test_an_order_before_the_open_is_held_with_399(

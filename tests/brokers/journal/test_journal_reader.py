@@ -2,6 +2,7 @@
 
 import sqlite3
 import threading
+from contextlib import closing
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from journals import DAY, FACTS, SUGGESTION, answered, at, bar, open_journal, shown
 
 from brokers.journal.reader import TABLES, JournalReader, PaperRecord
-from errors import InternalError, JournalError
+from errors import DataError, InternalError, JournalError
 from feeds.sessions import NEW_YORK
 from vocabulary import JOURNAL_COLUMNS, Answer, JournalRecord
 
@@ -110,9 +111,19 @@ def test_what_is_no_journal_is_refused_in_one_line(tmp_path: Path, content: byte
     path = tmp_path / "j?#%.db"
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises(JournalError, match="j") as refused:
+    fault = DataError if content is None else JournalError  # a file that is not there: the call's
+    with pytest.raises(fault, match="j") as refused:
         JournalReader(path)
     assert "\n" not in str(refused.value)
+
+
+def test_a_journal_without_a_table_is_damaged(tmp_path: Path) -> None:
+    path = tmp_path / "j.db"
+    open_journal(path).close()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("DROP TABLE outcomes")
+    with pytest.raises(JournalError, match=r"is damaged .it has no table outcomes."):
+        JournalReader(path)
 
 
 def test_a_name_with_odd_characters_is_read(tmp_path: Path) -> None:

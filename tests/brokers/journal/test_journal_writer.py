@@ -322,5 +322,5 @@ def test_a_folder_in_its_place_is_refused_in_one_line(tmp_path: Path) -> None:
     with pytest.raises(JournalError, match="cannot be opened"):
         Journal(tmp_path / "j.db")
     (tmp_path / "file").write_text("")
-    with pytest.raises(JournalError, match="cannot be opened"):
+    with pytest.raises(SettingError, match=r"needs a folder .*file, and a file is in its place"):
         Journal(tmp_path / "file" / "j.db")

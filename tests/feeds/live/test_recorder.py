@@ -295,3 +295,18 @@ def test_a_full_disk_costs_the_rows_it_has_no_room_for_and_no_others(tmp_path: P
     read = read_rows(path)
     assert [row.ts for row in read.rows] == whole.ts[[0, 1, 2, 5]].tolist()
     assert read.torn_bytes == 0
+
+
+def test_a_second_recorder_is_refused_and_touches_nothing(tmp_path: Path) -> None:
+    path, whole = tmp_path / "day.rows", day()
+    file = RowFile(path)
+    file.append(whole.row(0))
+    with path.open("ab") as half:
+        half.write(b"half a frame, as the writer has it for a moment")
+    size = path.stat().st_size
+    with pytest.raises(DataError, match=r"day\.rows is being recorded by another process"):
+        RowFile(path)
+    assert path.stat().st_size == size
+    file.close()
+    RowFile(path).close()
+    assert [row.ts for row in read_rows(path).rows] == [whole.ts[0]]

@@ -17,6 +17,7 @@ from models.feedback.dataset import (
     COLUMNS,
     combined,
     feedback_table,
+    fill_prices_of,
     is_labelled,
     read_feedback,
     typed,
@@ -126,16 +127,28 @@ def test_a_table_survives_parquet_to_the_last_bit(tmp_path):
 def test_a_file_of_another_schema_is_refused(tmp_path):
     path = tmp_path / "other.parquet"
     feedback(3).drop(columns="weight").to_parquet(path)
-    with pytest.raises(DataError, match="schema unknown, this desk reads feedback/1"):
+    with pytest.raises(DataError, match="schema unknown, this desk reads feedback/2"):
         read_feedback(path)
     write_feedback(feedback(3), path)
     content = pq.read_table(path)
-    pq.write_table(content.replace_schema_metadata({b"schema": b"feedback/2"}), path)
-    with pytest.raises(DataError, match="feedback/2"):
+    pq.write_table(content.replace_schema_metadata({b"schema": b"feedback/1"}), path)
+    with pytest.raises(DataError, match="schema feedback/1"):
         read_feedback(path)
     path.write_text("nothing")
     with pytest.raises(DataError, match="no feedback table"):
         read_feedback(path)
+
+
+def test_an_entry_has_the_mean_price_of_its_executions():
+    intents = [
+        {"order_ref": "o1", "session_id": "s", "suggestion_id": "a"},
+        {"order_ref": "o2", "session_id": "s", "suggestion_id": None},
+    ]
+    executions = [
+        {"order_ref": name, "quantity": count, "price": price}
+        for name, count, price in (("o1", 1, 2.0), ("o1", 3, 2.4), ("o2", 1, 0.1), ("x", 1, 9.0))
+    ]
+    assert fill_prices_of(intents, executions) == {("s", "a"): pytest.approx(2.3)}
 
 
 def test_a_suggestion_that_two_tables_hold_counts_once():

@@ -53,6 +53,11 @@ def test_lines_of_an_earlier_desk_become_rows(tmp_path):
         ({"timestamp": "yesterday"}, "timestamp is 'yesterday'"),
         ({"strike": None}, "it has no strike"),
         ({"iv": "high"}, "iv is 'high'"),
+        ({"fill_price": "x"}, "fill_price is 'x'"),
+        ({"option_bid": 2.5}, "option_bid is 2.5 and option_ask 2.45"),
+        ({"contracts": 0}, "contracts is 0, and must be above zero"),
+        ({"strike": 10**400}, "int too large"),
+        ({"features": [True] * 8}, "features are not 8 numbers"),
         ({"features": [0.1] * 7}, "features are not 8 numbers"),
         ({"features": [0.159, 1.257, 0.155, 0, 0, 0, 0.2, 0.841]}, "another scaling"),
         ({"features": [0.159, 0.6285, 0.155, 0, 0, 0, 7, 0.841]}, "feature risk_score is 7"),
@@ -75,6 +80,32 @@ def test_what_is_no_object_is_a_bad_line(tmp_path, text):
 def test_the_same_line_in_two_files_counts_once(tmp_path):
     paths = [file_of(tmp_path, LINE, name=name) for name in ("a.jsonl", "b.jsonl")]
     assert len(import_suggestions(paths).table) == 1
+
+
+def test_a_line_counts_once_however_it_is_written(tmp_path):
+    turned = json.dumps(dict(reversed(LINE.items())), indent=None, separators=(",", ":"))
+    found = import_suggestions([file_of(tmp_path, LINE, turned, LINE | {"user_response": "n"})])
+    assert found.table["response"].tolist() == ["y", "n"] and not found.bad
+
+
+def test_a_line_in_another_encoding_spoils_no_other(tmp_path):
+    """Byte order marks, Windows' line ends and the line separators of Unicode are no fault."""
+    said = json.dumps(LINE | {"user_comment": "m\u00fcde\u2028now"}, ensure_ascii=False)
+    path = tmp_path / "mixed.jsonl"
+    other = said.replace("y", "n").replace("\u2028", "").encode("latin-1")
+    path.write_bytes(b"\xef\xbb\xbf" + said.encode() + b"\r\n" + other + b"\r\n")
+    found = import_suggestions([path])
+    assert found.table["comment"].tolist() == ["m\u00fcde\u2028now"]
+    (bad,) = found.bad
+    assert bad.number == 2 and bad.why.startswith("no UTF-8 at byte")
+    path.write_bytes(said.encode("utf-16"))
+    assert len(import_suggestions([path]).table) == 1
+
+
+def test_what_was_paid_is_kept_where_it_is_known(tmp_path):
+    paid = LINE | {"fill_price": 2.39, "timestamp": "2026-03-03T10:32:00"}
+    table = import_suggestions([file_of(tmp_path, LINE | {"fill_price": None}, paid)]).table
+    assert table["fill_price"].fillna(0).tolist() == [0, 2.39]
 
 
 def test_a_file_without_any_usable_line_is_refused(tmp_path):

@@ -19,7 +19,7 @@ from models.feedback.gate import Gate, GatedPolicy, gate_verdict, veto_window
 from models.feedback.gate_card import GATE_NAME, read_gate, write_gate
 from models.feedback.learning import GateTerms, learn_gate
 from models.feedback.rolling import CANDIDATES
-from models.feedback.status import status_lines
+from models.feedback.status import next_steps, status_lines
 from models.playback import play
 from models.session_arrays import read_sessions
 from settings import Settings
@@ -129,7 +129,10 @@ def test_the_threshold_rises_once_the_model_has_shown_itself():
 
 def test_it_advises_until_the_shadows_of_what_it_would_keep_back_have_lost():
     won, lost = (feedback(60, shadow_pnl=dollars) for dollars in (5.0, -5.0))
-    assert learned(won).card.mode == "advise" and "no loss for sure" in learned(won).why
+    assert learned(won).card.mode == "advise"
+    assert "+5.00 dollars" in learned(won).why and "would have cost money" in learned(won).why
+    both = feedback(60).assign(shadow_pnl=np.tile([5.0, -6.0], 30))
+    assert "no loss for sure" in learned(both).why
     assert "evidence for a veto takes 10" in learned(feedback(60)).why
     assert learned(lost).card.mode == "veto" and learned(lost).evidence.high == -5.0
     assert learned(won, "veto").card.mode == "veto"
@@ -152,6 +155,47 @@ def test_answers_of_other_models_are_left_out_and_never_alone():
         learned(theirs)
     parents = learn_gate(theirs, "bundled", MODEL, GateTerms(), between, NOW, lineage=["b" * 64])
     assert parents.answers == 15
+
+
+def reviewed(**more):
+    """Forty answers at the desk, and forty of an evening by somebody who says the opposite."""
+    desk = feedback(40, **more)
+    seen = feedback(40, seed=1)
+    turned = seen["response"].map({"y": "n", "n": "y"})
+    seen = seen.assign(source="review", session_id="evening", weight=0.5, response=turned)
+    return combined([desk, seen])
+
+
+def with_consistency(share):
+    table = reviewed()
+    return learn_gate(table, "bundled", MODEL, GateTerms(), between, NOW, consistency=share)
+
+
+def test_a_reviewer_who_answers_repeats_like_a_coin_teaches_the_gate_nothing():
+    alone, coin, sure = learned(feedback(40)), with_consistency(0.5), with_consistency(1.0)
+    assert coin.answers == alone.answers == 40 and sure.answers == 80
+    assert coin.card.acceptance == alone.card.acceptance
+    assert "count 0% of what they would: 50% of the repeated questions" in coin.notes[0]
+    assert with_consistency(None).card.acceptance == sure.card.acceptance and not sure.notes
+
+
+def test_the_less_consistent_a_reviewer_the_less_a_review_moves_the_gate():
+    """At a high volatility the desk's person says n, and the one of the review y."""
+    high, _ = suggested(1)
+    high[:, 2] = 0.33
+
+    def chance(share):
+        fit = with_consistency(share).card.acceptance
+        return float(fit.probability(high, np.array([1]))[0])
+
+    assert chance(0.5) < chance(0.6) < chance(1.0)
+
+
+def test_the_status_says_what_so_many_answers_more_would_allow():
+    few = "\n".join(status_lines(learned(feedback(8))))
+    assert "a gate that advises takes 10 answers with 3 y and 3 n" in few
+    assert "42 answers more, 50 in all: the threshold of 50%" in few
+    assert next_steps(learned(feedback(210)), GateTerms()) == []
 
 
 def test_the_status_tells_agreement_and_what_more_answers_would_buy():
