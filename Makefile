@@ -60,6 +60,7 @@ benchmarks: $(VENV)/.installed-dev
 # what learning is worth, on the simulated market (about half an hour on two cores)
 learning-benchmarks: $(VENV)/.installed-dev
 	OMP_NUM_THREADS=1 $(RUN) benchmarks/evaluation.py 500000 5 4 250
+	OMP_NUM_THREADS=1 $(RUN) benchmarks/evaluation.py two-seeds
 	OMP_NUM_THREADS=1 $(RUN) benchmarks/feedback.py 10 2
 	OMP_NUM_THREADS=1 $(RUN) benchmarks/policy_update.py 10
 

@@ -111,7 +111,7 @@ def _answered(suggestion: Row, answer: Row, end: Row) -> dict[str, Any]:
         (_number(row.get(f"bid{when}")) + _number(row.get(f"ask{when}"))) / 2
         for row, when in ((suggestion, ""), (answer, "_at_response"))
     ]
-    moved = suggestion["side"] * (mids[1] - mids[0])
+    moved = _number(suggestion["side"]) * (mids[1] - mids[0])
     figures = (
         suggestion["session_id"],
         int(suggestion["ts"]),
@@ -124,7 +124,7 @@ def _answered(suggestion: Row, answer: Row, end: Row) -> dict[str, Any]:
         earned,
         _number(end.get("shadow_pnl")),
         100 * moved,
-        MULTIPLIER * moved * suggestion["quantity"],
+        MULTIPLIER * moved * _number(suggestion["quantity"]),
     )
     return dict(zip(COLUMNS, figures, strict=True))
 

@@ -122,6 +122,13 @@ def test_the_delay_costs_what_the_mid_moved_against_the_seller() -> None:
     )
 
 
+def test_a_suggestion_of_unknown_side_and_size_has_no_delay_and_keeps_its_dollars() -> None:
+    asked = suggestion(0, side=None, quantity=None)
+    (row,) = answered([asked], [decision(0, "y")], [outcome(0, 5.0, 6.0)]).itertuples()
+    assert (row.earned, row.shadow_pnl) == (5.0, 6.0)
+    assert np.isnan([row.delay_cents, row.delay_dollars]).all()
+
+
 @given(
     ends=some.lists(
         some.tuples(
