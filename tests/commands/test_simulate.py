@@ -15,6 +15,16 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 ANY_PORT = ("--http-port", "0", "--ws-port", "0")
 
 
+def _told_until_ready(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None and process.stderr is not None
+    told = ""
+    while "Ctrl-C" not in told:
+        line = process.stdout.readline()
+        assert line, process.stderr.read()
+        told += line
+    return told
+
+
 def test_it_serves_what_it_says_until_ctrl_c(tmp_path: Path) -> None:
     words = ["simulate", *ANY_PORT, "--date", "2026-09-15", "--tier", "standard/free"]
     with subprocess.Popen(
@@ -24,18 +34,16 @@ def test_it_serves_what_it_says_until_ctrl_c(tmp_path: Path) -> None:
         stderr=subprocess.PIPE,
         text=True,
     ) as process:
-        assert process.stdout is not None and process.stderr is not None
-        told = ""
-        while "Ctrl-C" not in told:
-            line = process.stdout.readline()
-            assert line, process.stderr.read()
-            told += line
-        assert "options Standard, stocks Free" in told and "2026-09-15 09:30" in told
-        (url,) = re.findall(r"curl '([^']*/option/snapshot/quote[^']*)'", told)
-        assert requests.get(url, timeout=20).status_code == 429
-        assert requests.get(url, timeout=20).text.startswith("timestamp,symbol,")
-        process.send_signal(signal.SIGINT)
-        rest, errors = process.communicate(timeout=20)
+        try:
+            told = _told_until_ready(process)
+            assert "options Standard, stocks Free" in told and "2026-09-15 09:30" in told
+            (url,) = re.findall(r"curl '([^']*/option/snapshot/quote[^']*)'", told)
+            assert requests.get(url, timeout=20).status_code == 429
+            assert requests.get(url, timeout=20).text.startswith("timestamp,symbol,")
+            process.send_signal(signal.SIGINT)
+            rest, errors = process.communicate(timeout=20)
+        finally:
+            process.kill()
     assert process.returncode == 0
     assert rest.strip().endswith("stopped") and not errors
 

@@ -2,14 +2,17 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from journals import DAY
 from live_desk import Nursery
-from web_page import Served, served
+from web_page import FLAGS, Served, served
 
 from desk.markets import LiveMarket, mock_market
 from settings import Settings
+
+CHROMIUM = Path("/usr/bin/chromium")
 
 
 @pytest.fixture(scope="session")
@@ -31,3 +34,17 @@ def page(market: LiveMarket, tmp_path: Path) -> Iterator[Served]:
     """A page that is served."""
     with served(market, tmp_path) as page:
         yield page
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    """Debian's browser; a test that needs it is skipped, with the reason, where there is none."""
+    playwright = pytest.importorskip(
+        "playwright.sync_api", reason="playwright is not installed: no browser tests"
+    )
+    if not CHROMIUM.exists():
+        pytest.skip(f"there is no {CHROMIUM}")
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=str(CHROMIUM), args=list(FLAGS))
+        yield browser
+        browser.close()

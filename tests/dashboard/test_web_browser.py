@@ -10,25 +10,10 @@ from typing import Any
 
 import pytest
 from live_desk import ROOT, SESSION, Desk, Journaled, Nursery
-from web_page import FLAGS
 
-playwright = pytest.importorskip(
-    "playwright.sync_api", reason="playwright is not installed: no browser tests"
-)
-CHROMIUM = Path("/usr/bin/chromium")
 SCREENSHOTS = ROOT / "runs" / "screenshots"
 WEB = ("--web", "--set", "live.web_port=0")
 FAST = ("--speed", "900")
-
-pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason=f"there is no {CHROMIUM}")
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=str(CHROMIUM), args=list(FLAGS))
-        yield browser
-        browser.close()
 
 
 Open = Callable[[Desk], Any]

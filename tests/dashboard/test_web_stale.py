@@ -7,37 +7,21 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import backtrader as bt
 import pytest
 from journals import DAY, PUT_628, SUGGESTION
-from web_page import FLAGS, Served, served
+from web_page import Served, served
 
-from dashboard import frames, watching
-from desk.clock import DeskClock
-from desk.markets import LiveMarket
+from brokers.prompt import plan_text
+from desk.markets import LiveMarket, mock_market
 from errors import JournalError
-from feeds.sessions import session_on
-from feeds.simulation.market import SimulatedMarket
-from feeds.snapshot import ChainSnapshot
-from vocabulary import LiveQuote, OpenQuestion, Position
-
-playwright = pytest.importorskip(
-    "playwright.sync_api", reason="playwright is not installed: no browser tests"
-)
-CHROMIUM = Path("/usr/bin/chromium")
-pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason=f"there is no {CHROMIUM}")
+from settings import Settings
+from vocabulary import LiveQuote, OpenQuestion, Position, Suggestion
 
 HOSTILE = "<img src=x onerror=\"document.title='got in'\">\u202e'--"
 """A name that would be markup, a script, and written backwards."""
 
 Open = Callable[[Served], Any]
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=str(CHROMIUM), args=list(FLAGS))
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
@@ -105,25 +89,34 @@ def test_a_yes_that_would_be_refused_is_told_before_it_is_given(page: Served, op
         until(browser, lambda told=told: browser.inner_text("#armed") == told)  # type: ignore[misc]
 
 
+@pytest.fixture
+def at_bar() -> Iterator[LiveMarket]:
+    """A market whose feed stands at the bar of 11:30."""
+    with mock_market(Settings(), DAY, 1.0, None) as market:
+        market.feed.put(market.day.row(120))
+        market.feed.end()
+        cerebro = bt.Cerebro(stdstats=False)
+        cerebro.adddata(market.feed)
+        cerebro.run()
+        yield market
+
+
 def test_a_bar_that_is_missing_marks_all_that_is_of_the_last_one(
-    page: Served, opened: Open, monkeypatch: pytest.MonkeyPatch
+    at_bar: LiveMarket, tmp_path: Path, opened: Open
 ) -> None:
-    bar = ChainSnapshot(SimulatedMarket([session_on(DAY)], 0).load(0), 120)
-    age = 30.0
-    for module in (frames, watching):
-        monkeypatch.setattr(module, "last_snapshot", lambda context: bar)
-    monkeypatch.setattr(DeskClock, "market_now", lambda clock: bar.ts + round(age * 1e9))
-    browser = opened(page)
-    until(browser, lambda: browser.inner_text("#bar") == "11:30:00")
-    assert browser.is_hidden("#stale") and browser.locator("#chain tbody tr").count() == 12
-    age = 200.0  # at once, as in accelerated time: the next bar is on its way
-    until(browser, lambda: "3 min ago" in browser.inner_text("#h-bar"))
-    assert browser.is_hidden("#stale")
-    until(browser, lambda: "NO BAR since 11:30:00" in browser.inner_text("#stale"))
-    for part in ("#spot", "#day-pnl", "#chain", "#chart"):
-        assert browser.eval_on_selector(part, "(one) => getComputedStyle(one).opacity") == "0.5"
-    age = 30.0
-    until(browser, lambda: browser.is_hidden("#stale"))
+    bar, age = at_bar.feed.snapshot(), 30.0
+    with served(at_bar, tmp_path, market_now=lambda: bar.ts + round(age * 1e9)) as page:
+        browser = opened(page)
+        until(browser, lambda: browser.inner_text("#bar") == "11:30:00")
+        assert browser.is_hidden("#stale") and browser.locator("#chain tbody tr").count() == 12
+        age = 200.0  # at once, as in accelerated time: the next bar is on its way
+        until(browser, lambda: "3 min ago" in browser.inner_text("#h-bar"))
+        assert browser.is_hidden("#stale")
+        until(browser, lambda: "NO BAR since 11:30:00" in browser.inner_text("#stale"))
+        for part in ("#spot", "#day-pnl", "#chain", "#chart"):
+            assert browser.eval_on_selector(part, "(one) => getComputedStyle(one).opacity") == "0.5"
+        age = 30.0
+        until(browser, lambda: browser.is_hidden("#stale"))
 
 
 def test_a_position_whose_quote_is_old_has_old_dollars(page: Served, opened: Open) -> None:
@@ -135,25 +128,29 @@ def test_a_position_whose_quote_is_old_has_old_dollars(page: Served, opened: Ope
 
 
 def test_what_cannot_be_made_is_named_and_not_left_standing(
-    page: Served, opened: Open, monkeypatch: pytest.MonkeyPatch
+    market: LiveMarket, tmp_path: Path, opened: Open
 ) -> None:
-    browser = opened(page)
-    asked(page)
-    until(browser, lambda: browser.is_enabled(".answer.yes"))
+    is_full = False
 
-    def fails(*terms: object) -> None:
-        raise JournalError("the disk is full")
+    def explain(suggestion: Suggestion) -> str:
+        if is_full:
+            raise JournalError("the disk is full")
+        return plan_text(suggestion, seconds=60.0)
 
-    monkeypatch.setattr(watching, "open_card", fails)
-    page.channel.ask(replace(SUGGESTION, quantity=2))
-    until(browser, lambda: "the question" in browser.inner_text("#stale"))
-    assert browser.is_disabled(".answer.yes")  # the card on the screen is an earlier one
-    assert browser.get_attribute("body", "data-state") == "live"
-    assert browser.is_enabled("#kill")  # the rest of the page goes on
-    assert sum("the disk is full" in line for line in page.said) == 1
-    monkeypatch.undo()
-    until(browser, lambda: browser.is_hidden("#stale"))
-    assert browser.inner_text("#card-title") == "SELL 2 SPY 628 PUT"
+    with served(market, tmp_path, explain=explain) as page:
+        browser = opened(page)
+        asked(page)
+        until(browser, lambda: browser.is_enabled(".answer.yes"))
+        is_full = True
+        page.channel.ask(replace(SUGGESTION, quantity=2))
+        until(browser, lambda: "the question" in browser.inner_text("#stale"))
+        assert browser.is_disabled(".answer.yes")  # the card on the screen is an earlier one
+        assert browser.get_attribute("body", "data-state") == "live"
+        assert browser.is_enabled("#kill")  # the rest of the page goes on
+        assert sum("the disk is full" in line for line in page.said) == 1
+        is_full = False
+        until(browser, lambda: browser.is_hidden("#stale"))
+        assert browser.inner_text("#card-title") == "SELL 2 SPY 628 PUT"
 
 
 def test_an_alarm_stands_above_everything_until_it_is_seen(page: Served, opened: Open) -> None:

@@ -125,9 +125,15 @@ class Events:
 
 @contextmanager
 def served(
-    market: LiveMarket, folder: Path, live: dict[str, Any] | None = None, seconds: float = 60.0
+    market: LiveMarket,
+    folder: Path,
+    live: dict[str, Any] | None = None,
+    seconds: float = 60.0,
+    market_now: Callable[[], int] | None = None,
+    explain: Callable[[Suggestion], str] | None = None,
 ) -> Iterator[Served]:
-    """A page over a market, with an open session in a journal."""
+    """A page over a market, with an open session in a journal; the market's time and explanations
+    may be another's."""
     settings = Settings(
         live=LiveSettings(**{"web_port": 0, **(live or {})}),
         rules=RuleSettings(question_seconds=seconds),
@@ -144,8 +150,8 @@ def served(
             session_id=str(journal.session_id),
             mask=Mask(),
             settings=settings,
-            clock=DeskClock(market.now),
-            explain=lambda suggestion: plan_text(suggestion, seconds=seconds),
+            clock=DeskClock(market_now or market.now),
+            explain=explain or (lambda suggestion: plan_text(suggestion, seconds=seconds)),
             say=said.append,
         )
         channel = WebChannel(context)
