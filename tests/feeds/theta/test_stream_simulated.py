@@ -90,10 +90,12 @@ def test_the_underlying_is_streamed_too(terminal: SimulatedTerminal, day: ChainD
 def test_at_the_greatest_speed_every_bar_arrives_as_it_closed(day: ChainDay) -> None:
     contracts = near_the_money(day, 4)
     with (
-        SimulatedTerminal(MARKET, speed=math.inf, zero_at_open=False) as terminal,
+        SimulatedTerminal(MARKET, speed=0, zero_at_open=False) as terminal,
         ThetaStream(terminal.ws_url, day.session.date, period_seconds=60.0) as stream,
     ):
         stream.want(contracts)
+        until(lambda: stream.status().acknowledged == len(contracts))
+        terminal.set_speed(math.inf)  # a day is over before a slow machine has subscribed
         last = int(day.ts[day.recorded - 1])
         quotes: list[QuoteEvent] = []
 
