@@ -10,8 +10,9 @@ from brokers.journal.reader import JournalReader
 from brokers.journal.session import JOURNAL, PRACTICE
 from desk.review_answers import REVIEWS, consistency, preferences
 from errors import DataError, UserError
+from feeds.simulation.market import market_label
 from models.feedback.preferences import FEWEST_REPEATS
-from settings import SIMULATED, Settings
+from settings import Settings
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -154,7 +155,7 @@ def _asked_on(reader: JournalReader) -> frozenset[tuple[str, date]]:
 def _market(session: Mapping[str, Any]) -> str:
     """The label of a session's data; the live desk keeps a simulated market's seed apart."""
     if session["mode"] == "mock":
-        return f"{SIMULATED} market, seed {session['seed']}"
+        return market_label(session["seed"])
     return str(session["market"])
 
 

@@ -74,7 +74,7 @@ def now_frame(
         "iv": finite(status.atm_iv),
         "day_pnl": finite(status.day_pnl, 2),
         "loss_left": finite(status.loss_left, 2),
-        "wait_left": finite(context.status.wait_left, 2),
+        "wait_left": finite(raw.wait_left, 2),
         "position": _position(raw, status, context),
         "orders": [_order(line) for line in status.orders],
         "question": _question(raw.question, shown, context),

@@ -17,7 +17,6 @@ class StatusBoard:
 
     Attributes:
         told_at: monotonic seconds of the last `publish`, changed or not: the desk's sign of life.
-        wait_left: minutes of market time until the model may ask again, 0 when nothing is awaited.
     """
 
     def __init__(self, first: DeskStatus | None = None) -> None:
@@ -26,21 +25,18 @@ class StatusBoard:
         self._messages: deque[tuple[int, str]] = deque(self._latest.messages, MESSAGES)
         self._changed = threading.Condition()
         self.told_at = time.monotonic()
-        self.wait_left = 0.0
 
     def latest(self) -> DeskStatus:
         """The newest status; frozen, so it may be kept."""
         return self._latest
 
-    def publish(self, *, wait_left: float | None = None, **changes: Any) -> None:
+    def publish(self, **changes: Any) -> None:
         """Replace what changed; those who wait are told when anything did."""
         self.told_at = time.monotonic()
-        left = self.wait_left if wait_left is None else wait_left
         changed = replace(self._latest, messages=tuple(self._messages), **changes)
-        if changed == self._latest and left == self.wait_left:
+        if changed == self._latest:
             return
         with self._changed:
-            self.wait_left = left
             self._latest = replace(changed, version=self._latest.version + 1)
             self._changed.notify_all()
 

@@ -22,13 +22,13 @@ from reports.charts import (
 from reports.charts.style import png, styled
 from reports.decision_grid import DecisionGrid, read_grid
 from reports.metrics import Metrics
-from reports.page import Picture, render, write_page
+from reports.page import REPORT, Picture, keep_pictures, render, write_page
 from reports.result import BacktestResult
 from reports.run_folder import read_run
 
 _Planned = tuple[str, str, Callable[[], Figure]]
 
-REPORT, PICTURES, CONFIGURATION = "report.html", "pictures", "config.toml"
+CONFIGURATION = "config.toml"
 
 
 def draw_report(folder: Path, chosen: date | None = None) -> Path:
@@ -40,11 +40,7 @@ def draw_report(folder: Path, chosen: date | None = None) -> Path:
     result, metrics = read_run(folder)
     grid = read_grid(folder)
     pictures = draw_pictures(result, metrics, _chosen(result, chosen), grid)
-    (folder / PICTURES).mkdir(exist_ok=True)
-    for former in (folder / PICTURES).glob("*.png"):
-        former.unlink()
-    for picture in pictures:
-        (folder / PICTURES / f"{picture.name}.png").write_bytes(picture.image)
+    keep_pictures(folder, pictures)
     configuration = folder / CONFIGURATION
     text = configuration.read_text(encoding="utf-8") if configuration.is_file() else ""
     return write_page(folder / REPORT, render(result, metrics, pictures, text))

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from errors import DataError
 from reports import evaluation_text as text
@@ -14,13 +13,11 @@ from reports.charts import evaluation as charts
 from reports.charts.style import png, styled
 from reports.evaluation import BASELINE, CANDIDATE, Figures, Outcome, series
 from reports.formatting import MINUS, listing
-from reports.page import Picture
+from reports.page import REPORT, Picture, keep_pictures, render_page, write_page
 
-OUTCOMES, METRICS, REPORT, PICTURES = "outcomes.json", "metrics.json", "report.html", "pictures"
-CONFIGURATION = "config.toml"
+OUTCOMES, METRICS, CONFIGURATION = "outcomes.json", "metrics.json", "config.toml"
 _JOINED = "\u2060"
 """Word joiner: no line ends between a minus and its amount."""
-_TEMPLATES = Path(__file__).parent / "templates"
 
 
 def write_evaluation(folder: Path, outcomes: Sequence[Outcome], figures: Figures) -> None:
@@ -41,16 +38,10 @@ def draw_evaluation(folder: Path) -> Path:
     except (OSError, ValueError) as error:
         raise DataError(f"{folder} holds no finished evaluation ({error})") from None
     pictures = list(_pictures(outcomes, figures))
-    (folder / PICTURES).mkdir(exist_ok=True)
-    for former in (folder / PICTURES).glob("*.png"):
-        former.unlink()
-    for picture in pictures:
-        (folder / PICTURES / f"{picture.name}.png").write_bytes(picture.image)
+    keep_pictures(folder, pictures)
     configuration = folder / CONFIGURATION
     shown = configuration.read_text(encoding="utf-8") if configuration.is_file() else ""
-    report = folder / REPORT
-    report.write_text(_page(figures, pictures, shown), encoding="utf-8")
-    return report
+    return write_page(folder / REPORT, _page(figures, pictures, shown))
 
 
 def verdicts(figures: Mapping[str, Any]) -> list[str]:
@@ -60,19 +51,12 @@ def verdicts(figures: Mapping[str, Any]) -> list[str]:
 
 
 def _page(figures: Mapping[str, Any], pictures: Sequence[Picture], configuration: str) -> str:
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.tests["loss"] = lambda cell: cell.startswith(f"{MINUS}$") and " " not in cell
-    return environment.get_template("evaluation.html.j2").render(
+    return render_page(
+        "evaluation.html.j2",
+        pictures,
         figures=figures,
         names=listing(list(figures["candidates"])),
         verdicts=[each.replace(f"{MINUS}$", f"{MINUS}{_JOINED}$") for each in verdicts(figures)],
-        pictures={picture.name: picture for picture in pictures},
         text=text,
         configuration=configuration,
     )

@@ -6,17 +6,14 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from reports.charts import feedback as charts
 from reports.charts.style import png, styled
 from reports.feedback import FeedbackFigures
 from reports.formatting import count, money, money_interval, number, percent
-from reports.page import Picture
-from reports.tables import Table, is_loss
+from reports.page import REPORT, Picture, keep_pictures, render_page, write_page
+from reports.tables import Table
 
-REPORT, METRICS, PICTURES = "report.html", "metrics.json", "pictures"
-_TEMPLATES = Path(__file__).parent / "templates"
+METRICS = "metrics.json"
 
 
 def draw_feedback(folder: Path, figures: FeedbackFigures) -> Path:
@@ -24,14 +21,8 @@ def draw_feedback(folder: Path, figures: FeedbackFigures) -> Path:
     write_metrics(folder, figures)
     with styled():
         pictures = list(_pictures(figures))
-    (folder / PICTURES).mkdir(exist_ok=True)
-    for former in (folder / PICTURES).glob("*.png"):
-        former.unlink()
-    for picture in pictures:
-        (folder / PICTURES / f"{picture.name}.png").write_bytes(picture.image)
-    report = folder / REPORT
-    report.write_text(_page(figures, pictures), encoding="utf-8")
-    return report
+    keep_pictures(folder, pictures)
+    return write_page(folder / REPORT, _page(figures, pictures))
 
 
 def write_metrics(folder: Path, figures: FeedbackFigures) -> None:
@@ -73,17 +64,10 @@ def _known(value: Any) -> Any:
 
 
 def _page(figures: FeedbackFigures, pictures: Sequence[Picture]) -> str:
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.tests["loss"] = is_loss
-    return environment.get_template("feedback.html.j2").render(
+    return render_page(
+        "feedback.html.j2",
+        pictures,
         figures=figures,
-        pictures={picture.name: picture for picture in pictures},
         contests=[(one, f"before_after_{place}") for place, one in enumerate(figures.contests)],
         told=f"{count(figures.answers, 'answer')}, {figures.yes} of them y",
         sources=sources(figures),

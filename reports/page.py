@@ -14,6 +14,9 @@ from reports.metrics import Metrics
 from reports.result import BacktestResult
 from reports.tables import is_loss
 
+REPORT, PICTURES = "report.html", "pictures"
+"""What a report is called in its run's folder, and the folder of its pictures there."""
+
 _TEMPLATES = Path(__file__).parent / "templates"
 
 
@@ -43,6 +46,16 @@ def render_page(template: str, pictures: Iterable[Picture] = (), **content: Any)
     environment.tests["loss"] = is_loss
     named = {picture.name: picture for picture in pictures}
     return environment.get_template(template).render(pictures=named, **content)
+
+
+def keep_pictures(folder: Path, pictures: Iterable[Picture]) -> None:
+    """Put the pictures of a report beside it, in the place of those of the one before."""
+    place = folder / PICTURES
+    place.mkdir(exist_ok=True)
+    for former in place.glob("*.png"):
+        former.unlink()
+    for picture in pictures:
+        (place / f"{picture.name}.png").write_bytes(picture.image)
 
 
 def write_page(path: Path, text: str) -> Path:

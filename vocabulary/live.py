@@ -97,6 +97,7 @@ class DeskStatus:
         stop_price: of the open position, None for none.
         day_pnl: dollars since the day's open, unrealised included.
         loss_left: dollars until the daily loss.
+        wait_left: minutes of market time until the model may ask again, 0 when nothing is awaited.
         orders: working orders.
         messages: latest last, (market time, text).
     """
@@ -117,6 +118,7 @@ class DeskStatus:
     stop_price: float | None = None
     day_pnl: float = 0.0
     loss_left: float = 0.0
+    wait_left: float = 0.0
     orders: tuple[OrderLine, ...] = ()
     messages: tuple[tuple[int, str], ...] = ()
 

@@ -36,6 +36,11 @@ def default_sessions(count: int = 60, end: date = LAST_SIMULATED) -> list[Sessio
     return last_sessions(count, end)
 
 
+def market_label(seed: int) -> str:
+    """What the sessions of a seed are called wherever a source is named."""
+    return f"simulated market, seed {seed}"
+
+
 class SimulatedMarket:
     """Simulated SPY sessions; a `feeds.source.ChainSource`.
 
@@ -78,7 +83,7 @@ class SimulatedMarket:
             )
         self.sessions: Sequence[Session] = list(sessions)
         self.skipped: Sequence[SkippedSession] = ()
-        self.label = f"simulated market, seed {seed}"
+        self.label = market_label(seed)
         self._seed = seed
         self._step = int(step_minutes)
         self._faults = faults
